@@ -1,0 +1,353 @@
+"""Rows in, what a page shows out: pure functions, no Streamlit, no clock, no database."""
+
+from __future__ import annotations
+
+from collections import deque
+from decimal import Decimal
+
+import msgspec
+
+from dashboards.web import data
+from dashboards.web.figures import age, clock_time
+from dashboards.web.reader import TRADER, Away, Reading
+from dashboards.web.timeline import Timeline, timeline
+from shared import clock
+
+STALE_NS = 10 * clock.SECOND
+FORGOTTEN_NS = 60 * clock.SECOND
+"""What a process said of itself is not believed longer than this after its last sign of life."""
+UNKNOWN_NS = 2 * clock.SECOND
+"""An order may be unknown for a moment; longer than this is said in a banner."""
+MAX_TILES = 12
+SPARK_POINTS = 60
+FAVOURITES = ("BTCUSDT", "ETHUSDT")
+QUOTES = ("USDT", "USDC", "BTC", "EUR", "USD")
+
+
+class Banner(msgspec.Struct, frozen=True):
+    """``kind`` is ``info``, ``warning`` or ``error``; ``name`` is stable for tests."""
+
+    name: str
+    kind: str
+    title: str
+    text: str
+
+
+class Pill(msgspec.Struct, frozen=True):
+    """One word about the system; ``tone`` is ``good``, ``warning``, ``bad`` or ``idle``."""
+
+    name: str
+    label: str
+    value: str
+    tone: str
+
+
+class Tile(msgspec.Struct, frozen=True):
+    symbol: str
+    base: str
+    quote: str
+    price: Decimal
+    places: int
+    """Decimals of the finest price lately, so that a number keeps its width while it moves."""
+    change: Decimal | None
+    points: tuple[float, ...]
+
+
+class Card(msgspec.Struct, frozen=True, kw_only=True):
+    """One account. Money is ``None`` until the exchange told it."""
+
+    account_id: int
+    user: str
+    label: str
+    venue: str
+    mode: str
+    state: str
+    state_reason: str
+    currency: str
+    equity: Decimal | None
+    available: Decimal | None
+    unrealised: Decimal | None
+    day_change: Decimal | None
+    day_fraction: Decimal | None
+    points: tuple[float, ...]
+
+
+class PositionView(msgspec.Struct, frozen=True):
+    row: data.PositionRow
+    account: str
+    base: str
+    quote: str
+    roe: Decimal | None
+
+
+class OrderView(msgspec.Struct, frozen=True):
+    """``slippage`` is a fraction of the reference price, positive = worse for us."""
+
+    row: data.OrderRow
+    account: str
+    base: str
+    quote: str
+    slippage: Decimal | None
+    timeline: Timeline
+
+
+class Arrival(msgspec.Struct, frozen=True):
+    host: str
+    behind_ns: int
+
+
+class NoticeView(msgspec.Struct, frozen=True):
+    row: data.NoticeRow
+    orders: tuple[OrderView, ...]
+    arrivals: tuple[Arrival, ...]
+    reaction_ns: int | None
+    """First bytes of the notice to the last order of the first accounts handed to the kernel."""
+
+
+class Line(msgspec.Struct, frozen=True):
+    """One line of a chart: (UTC ns, value), oldest first, and the money that was transferred meanwhile."""
+
+    name: str
+    points: list[tuple[int, Decimal]]
+    transfers: list[tuple[int, Decimal]] = []
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    now_ns: int
+    pills: tuple[Pill, ...]
+    banners: tuple[Banner, ...]
+    empty: bool
+    tiles: tuple[Tile, ...]
+    symbols: int
+    cards: tuple[Card, ...]
+    positions: tuple[PositionView, ...]
+    acted: tuple[NoticeView, ...]
+    other: tuple[NoticeView, ...]
+
+
+def page(reading: Reading, now_ns: int) -> Page:
+    """The whole overview of one reading."""
+    snapshot = reading.snapshot or data.Snapshot(taken_ns=now_ns)
+    names = {account.id: account_name(account) for account in snapshot.accounts}
+    orders = [_order(row, names) for row in snapshot.orders]
+    notices = [_notice(row, orders, snapshot.arrivals) for row in snapshot.notices]
+    held = [row.symbol for row in snapshot.positions] + [row.symbol for row in snapshot.orders]
+    return Page(
+        now_ns=now_ns,
+        pills=pills(snapshot, reading.away, now_ns),
+        banners=banners(snapshot, reading.away, now_ns),
+        empty=reading.snapshot is not None and not snapshot.accounts,
+        tiles=tiles(reading.prices, held),
+        symbols=len(reading.prices),
+        cards=cards(snapshot, reading.series),
+        positions=tuple(_position(row, names) for row in snapshot.positions),
+        acted=tuple(view for view in notices if view.orders or view.row.decision == "acted"),
+        other=tuple(view for view in notices if not view.orders and view.row.decision != "acted"),
+    )
+
+
+def account_name(account: data.AccountRow) -> str:
+    return (
+        account.user_name
+        if account.label in ("", account.user_name)
+        else f"{account.user_name} · {account.label}"
+    )
+
+
+def split(symbol: str) -> tuple[str, str]:
+    """``BTCUSDT`` is ``("BTC", "USDT")``; a symbol with an unknown quote stays whole."""
+    for quote in QUOTES:
+        if symbol.endswith(quote) and len(symbol) > len(quote):
+            return symbol[: -len(quote)], quote
+    return symbol, ""
+
+
+def thin(points: list[float], limit: int) -> tuple[float, ...]:
+    """At most ``limit`` of the points, evenly spaced, always with the newest."""
+    if len(points) <= limit:
+        return tuple(points)
+    step = (len(points) - 1) / (limit - 1)
+    return tuple(points[round(index * step)] for index in range(limit))
+
+
+def _beat(snapshot: data.Snapshot, service: str) -> data.HeartbeatRow | None:
+    return next((beat for beat in snapshot.heartbeats if beat.service == service), None)
+
+
+def _told(snapshot: data.Snapshot, name: str) -> str:
+    """A text that a living process tells in its heartbeat, the newest first; empty when none does."""
+    for beat in sorted(snapshot.heartbeats, key=lambda beat: -beat.at_ns):
+        if beat.state == "stopped" or snapshot.taken_ns - beat.at_ns > FORGOTTEN_NS:
+            continue
+        value = beat.detail.get(name)
+        if value and isinstance(value, str | bool):
+            return value if isinstance(value, str) else name
+    return ""
+
+
+def pills(snapshot: data.Snapshot, away: Away | None, now_ns: int) -> tuple[Pill, ...]:
+    """Trader, market and database, in one word each."""
+    beat = _beat(snapshot, TRADER)
+    if beat is None:
+        trader = Pill("trader", "Trader", "not started", "idle")
+    elif now_ns - beat.at_ns > STALE_NS:
+        trader = Pill("trader", "Trader", "silent", "bad")
+    else:
+        trader = Pill("trader", "Trader", beat.state, "good" if beat.state == "armed" else "warning")
+    tape = _told(snapshot, "tape")
+    market = Pill("market", "Market", tape or "no tape", "good" if tape else "idle")
+    database = (
+        Pill("database", "Database", "away", "bad") if away else Pill("database", "Database", "ok", "good")
+    )
+    return trader, market, database
+
+
+def banners(snapshot: data.Snapshot, away: Away | None, now_ns: int) -> tuple[Banner, ...]:
+    """What a person must know before believing the numbers below, the worst first."""
+    found = []
+    if away is not None:
+        since = f"since {clock_time(away.since_ns, now_ns)} ({age(now_ns - away.since_ns)})"
+        text = f"{since}. What is below is the last picture; it comes back by itself. The trader goes on without it."
+        found.append(Banner("away", "error", away.message, text))
+    beat = _beat(snapshot, TRADER)
+    if away is None and beat is not None and now_ns - beat.at_ns > STALE_NS:
+        text = (
+            f"The trader has been silent since {clock_time(beat.at_ns, now_ns)} ({age(now_ns - beat.at_ns)}): "
+            "prices and positions are as of then. See `kestrel doctor`."
+        )
+        found.append(Banner("stale", "warning", "Stale data", text))
+    lost = [row for row in snapshot.unknown_orders if now_ns - max(row.written_ns, row.seen_ns) > UNKNOWN_NS]
+    if lost:
+        ids = ", ".join(row.client_id for row in lost[:3])
+        what = "1 order has" if len(lost) == 1 else f"{len(lost)} orders have"
+        text = f"The exchange has not answered yet; the trader keeps asking and sends nothing twice. {ids}"
+        found.append(Banner("unknown", "warning", f"{what} an unknown outcome", text))
+    if told := _told(snapshot, "tape_note"):
+        found.append(Banner("tape", "info", "Market", told))
+    if demo := _told(snapshot, "demo"):
+        text = "Paper money, and a story played on symbols of its own." if demo == "demo" else demo
+        found.append(Banner("demo", "info", "Demo", text))
+    return tuple(found)
+
+
+def tiles(prices: dict[str, list[tuple[int, Decimal]]], held: list[str]) -> tuple[Tile, ...]:
+    """What we hold or trade first, then the favourites, then the alphabet: a steady order."""
+    order = dict.fromkeys([*held, *FAVOURITES, *sorted(prices)])
+    found = []
+    for symbol in [symbol for symbol in order if prices.get(symbol)][:MAX_TILES]:
+        ring = [price for _, price in prices[symbol]]
+        change = ring[-1] / ring[0] - 1 if len(ring) > 1 else None
+        places = max(-int(price.normalize().as_tuple().exponent) for price in ring)
+        points = thin([float(price) for price in ring], SPARK_POINTS)
+        found.append(Tile(symbol, *split(symbol), ring[-1], max(0, places), change, points))
+    return tuple(found)
+
+
+def cards(snapshot: data.Snapshot, series: data.SeriesByAccount) -> tuple[Card, ...]:
+    """One card per account. The day's change leaves out what was transferred."""
+    by_account = {row.account_id: row for row in snapshot.equity}
+    return tuple(_card(account, by_account.get(account.id), series) for account in snapshot.accounts)
+
+
+def _card(account: data.AccountRow, row: data.EquityRow | None, series: data.SeriesByAccount) -> Card:
+    change = fraction = None
+    drawn = series[account.id].points if account.id in series else []
+    if row is not None and row.base is not None:
+        change = row.equity - row.base - row.transferred
+        invested = row.base + max(row.transferred, Decimal(0))
+        fraction = change / invested if invested > 0 else None
+    return Card(
+        account_id=account.id,
+        user=account.user_name,
+        label=account.label,
+        venue=account.venue,
+        mode=account.mode,
+        state=account.state,
+        state_reason=account.state_reason,
+        currency=row.currency if row else "",
+        equity=row.equity if row else None,
+        available=row.available if row else None,
+        unrealised=row.unrealised if row else None,
+        day_change=change,
+        day_fraction=fraction,
+        points=thin([float(value) for _, value in drawn], SPARK_POINTS),
+    )
+
+
+def _position(row: data.PositionRow, names: dict[int, str]) -> PositionView:
+    roe = row.unrealised / row.margin if row.margin > 0 else None
+    return PositionView(row, names.get(row.account_id, f"#{row.account_id}"), *split(row.symbol), roe)
+
+
+def _order(row: data.OrderRow, names: dict[int, str]) -> OrderView:
+    slippage = None
+    if row.average_price is not None and row.reference_price > 0:
+        slippage = (row.average_price / row.reference_price - 1) * (1 if row.side == "buy" else -1)
+    name = names.get(row.account_id, f"#{row.account_id}")
+    return OrderView(row, name, *split(row.symbol), slippage, timeline(row))
+
+
+def _notice(row: data.NoticeRow, orders: list[OrderView], arrivals: list[data.ArrivalRow]) -> NoticeView:
+    causes = {data.cause_of(row.key, symbol) for symbol in row.symbols}
+    led_to = tuple(sorted((view for view in orders if view.row.cause in causes), key=_by_account))
+    seen = sorted(
+        (found for found in arrivals if found.notice_key == row.key), key=lambda found: found.received_ns
+    )
+    race = tuple(Arrival(found.host, found.received_ns - seen[0].received_ns) for found in seen)
+    sent = [
+        view.timeline.here_ns
+        for view in led_to
+        if view.row.step == "entry" and view.timeline.here_ns is not None
+    ]
+    return NoticeView(row, led_to, race, max(sent, default=None))
+
+
+def _by_account(view: OrderView) -> tuple[str, int, str]:
+    return view.account, view.row.seen_ns, view.row.client_id
+
+
+def lines(snapshot: data.Snapshot, series: data.SeriesByAccount, limit: int = 8) -> list[Line]:
+    """The lines of the equity chart: one per account, or their sum when they would be too many to tell apart."""
+    drawn = [
+        Line(account_name(row), series[row.id].points, series[row.id].transfers)
+        for row in snapshot.accounts
+        if row.id in series and series[row.id].points
+    ]
+    if len(drawn) <= limit or len({row.currency for row in snapshot.equity}) > 1:
+        return drawn[:limit]
+    transfers = sorted(transfer for line in drawn for transfer in line.transfers)
+    return [Line("All accounts", total([line.points for line in drawn]), transfers)]
+
+
+def relative(drawn: list[Line]) -> list[Line]:
+    """Each line as percent of its first point, without what was transferred since: any size on one scale."""
+    return [Line(line.name, _percents(line)) for line in drawn if line.points[0][1] > 0]
+
+
+def _percents(line: Line) -> list[tuple[int, Decimal]]:
+    start_ns, start = line.points[0]
+    waiting = deque(transfer for transfer in line.transfers if transfer[0] > start_ns)
+    moved, found = Decimal(0), []
+    for at_ns, value in line.points:
+        while waiting and waiting[0][0] <= at_ns:
+            moved += waiting.popleft()[1]
+        found.append((at_ns, ((value - moved) / start - 1) * 100))
+    return found
+
+
+def total(all_points: list[list[tuple[int, Decimal]]]) -> list[tuple[int, Decimal]]:
+    """The sum at every moment at which one of them changed; each holds its last value, from its first on.
+
+    Starts when every line has begun, so that a later account is not read as a gain.
+    """
+    start = max(points[0][0] for points in all_points)
+    events = sorted(
+        (at_ns, index, value) for index, points in enumerate(all_points) for at_ns, value in points
+    )
+    now: dict[int, Decimal] = {}
+    summed: dict[int, Decimal] = {}
+    for at_ns, index, value in events:
+        now[index] = value
+        if at_ns >= start:
+            summed[at_ns] = sum(now.values(), Decimal(0))
+    return list(summed.items())

@@ -1,0 +1,30 @@
+"""``kestrel exchange``: the paper exchange in this process."""
+
+from __future__ import annotations
+
+import uvloop
+
+from kestrel import preflight
+from shared import logs
+from shared.errors import UsageError
+from shared.settings import Settings
+
+
+def run(
+    settings: Settings, *, port: int | None, tape: str, speed: float, accounts: int, tls: bool, keep: bool
+) -> None:
+    """Serve until SIGINT or SIGTERM. Raises :class:`StartError` for a bad tape or a busy port."""
+    from trader.paper.server import Options, serve
+
+    chosen = settings.exchange.port if port is None else port
+    if not 0 <= chosen <= 65535:
+        raise UsageError(f"--port {chosen} is wrong: it is 0 to 65535, 0 = any free one")
+    preflight.check_tape(tape)
+    if chosen:
+        preflight.check_port(chosen, "the paper exchange", "--port or KESTREL_EXCHANGE__PORT")
+    home = preflight.prepare_home(settings.home)
+    logs.setup("exchange", settings.model_copy(update={"home": home}))
+    options = Options(
+        port=chosen, tape=tape, speed=speed, accounts=accounts, tls=tls, home=home if keep else None
+    )
+    uvloop.run(serve(options))

@@ -1,0 +1,218 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from shared.domain.order import OrderState
+from shared.errors import AlreadyRunningError, JournalError
+from trader.orders import records
+from trader.orders.journal import Entry, Follower, Journal, scan
+
+
+def update(number: int) -> records.Update:
+    return records.Update(client_id=f"id{number}", state=OrderState.LIVE, ns=number)
+
+
+def contents(folder: Path) -> list[records.Record]:
+    entries: list[Entry] = []
+    scan(folder, entries.append)
+    return [entry.record for entry in entries if not isinstance(entry.record, records.Opened)]
+
+
+def write(folder: Path, count: int, segment_bytes: int = 100_000) -> Journal:
+    journal = Journal(folder, segment_bytes=segment_bytes)
+    for number in range(count):
+        journal.append(update(number))
+        journal.rotate_if_full()
+    return journal
+
+
+def test_reopening_continues_id_and_sequence(tmp_path: Path) -> None:
+    first = write(tmp_path, 5)
+    identity, seq = first.id, first.seq
+    first.close()
+    seen: list[Entry] = []
+    second = Journal(tmp_path, segment_bytes=100_000, on_entry=seen.append)
+    assert (second.id, second.seq) == (identity, seq)
+    assert [entry.seq for entry in seen] == list(range(1, seq + 1))
+    assert second.append(update(9)) == seq + 1
+    second.close()
+
+
+def test_a_tail_torn_at_any_byte_loses_only_the_torn_record(tmp_path: Path) -> None:
+    whole = tmp_path / "whole"
+    write(whole, 3).close()
+    data = (whole / "00000001.kj").read_bytes()
+    before_last = len(data)
+    while len(contents_of(tmp_path / "probe", data[:before_last])) == 3:
+        before_last -= 1
+    start_of_last = before_last  # the last cut that still held two records lies at or after here
+    for cut in range(start_of_last - 40, len(data)):
+        folder = tmp_path / f"cut{cut}"
+        folder.mkdir()
+        (folder / "00000001.kj").write_bytes(data[:cut])
+        journal = Journal(folder, segment_bytes=100_000)
+        kept = contents(folder)
+        assert kept == [update(number) for number in range(len(kept))]
+        assert len(kept) <= 2
+        journal.append(update(77))
+        journal.close()
+        assert contents(folder)[-1] == update(77)
+
+
+def contents_of(folder: Path, data: bytes) -> list[records.Record]:
+    folder.mkdir(exist_ok=True)
+    (folder / "00000001.kj").write_bytes(data)
+    return contents(folder)
+
+
+def test_a_flipped_byte_in_the_last_segment_ends_the_reading_there(tmp_path: Path) -> None:
+    write(tmp_path, 10).close()
+    path = tmp_path / "00000001.kj"
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    path.write_bytes(bytes(data))
+    kept = contents(tmp_path)
+    assert kept == [update(number) for number in range(len(kept))]
+    assert len(kept) < 10
+
+
+def test_damage_before_the_last_segment_is_refused_with_the_place(tmp_path: Path) -> None:
+    write(tmp_path, 4000).close()
+    first = tmp_path / "00000001.kj"
+    assert (tmp_path / "00000002.kj").exists()
+    data = bytearray(first.read_bytes())
+    data[500] ^= 0xFF
+    first.write_bytes(bytes(data))
+    with pytest.raises(JournalError, match=r"00000001\.kj is damaged at byte|some are missing"):
+        Journal(tmp_path, segment_bytes=100_000)
+
+
+def test_a_missing_segment_is_noticed(tmp_path: Path) -> None:
+    write(tmp_path, 6000).close()
+    (tmp_path / "00000002.kj").unlink()
+    with pytest.raises(JournalError, match="some are missing"):
+        contents(tmp_path)
+
+
+def test_two_writers_are_impossible(tmp_path: Path) -> None:
+    journal = write(tmp_path, 1)
+    with pytest.raises(AlreadyRunningError, match=f"pid {os.getpid()}"):
+        Journal(tmp_path, segment_bytes=100_000)
+    journal.close()
+    Journal(tmp_path, segment_bytes=100_000).close()
+
+
+def test_a_failed_open_does_not_clear_the_holders_pid(tmp_path: Path) -> None:
+    journal = write(tmp_path, 1)
+    for _ in range(2):
+        with pytest.raises(AlreadyRunningError, match=f"pid {os.getpid()}"):
+            Journal(tmp_path, segment_bytes=100_000)
+    journal.close()
+
+
+def test_a_record_of_a_newer_program_is_refused_not_skipped(tmp_path: Path) -> None:
+    from trader.orders.journal import _frame
+
+    write(tmp_path, 1).close()
+    with (tmp_path / "00000001.kj").open("ab") as file:
+        file.write(_frame(3, b"\x81\xa4type\xa3new"))
+    with pytest.raises(JournalError, match="newer Kestrel"):
+        contents(tmp_path)
+
+
+def test_the_follower_sees_every_record_once_over_rotations(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, segment_bytes=100_000)
+    follower = Follower(tmp_path, 0)
+    seen: list[int] = []
+    for number in range(5000):
+        journal.append(update(number))
+        journal.rotate_if_full()
+        if number % 7 == 0:
+            seen += [entry.seq for entry in follower.batch(50)]
+    while batch := follower.batch(50):
+        seen += [entry.seq for entry in batch]
+    assert seen == list(range(1, journal.seq + 1))
+    journal.close()
+
+
+def test_only_applied_old_segments_are_forgotten(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, segment_bytes=100_000, keep_segments=2)
+    while len(list(tmp_path.glob("*.kj"))) < 5:
+        journal.append(update(1))
+        journal.rotate_if_full()
+    assert journal.forget(applied_seq=10) == 0
+    assert journal.forget(applied_seq=journal.seq) == 3
+    assert len(list(tmp_path.glob("*.kj"))) == 2
+    seq = journal.seq
+    journal.close()
+    again = Journal(tmp_path, segment_bytes=100_000)
+    assert again.seq == seq
+    again.close()
+
+
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_any_byte_soup_is_read_without_a_crash(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    folder = tmp_path_factory.mktemp("soup")
+    (folder / "00000001.kj").write_bytes(data.draw(st.binary(max_size=400)))
+    assert contents(folder) == []
+    Journal(folder, segment_bytes=100_000).close()
+
+
+def test_what_append_returned_survives_sigkill(tmp_path: Path) -> None:
+    script = (
+        "import sys, pathlib\n"
+        "from trader.orders import journal, records\n"
+        "from shared.domain.order import OrderState\n"
+        "j = journal.Journal(pathlib.Path(sys.argv[1]), segment_bytes=1_000_000)\n"
+        "n = 0\n"
+        "while True:\n"
+        "    j.append(records.Update(client_id=f'id{n}', state=OrderState.LIVE, ns=n))\n"
+        "    n += 1\n"
+        "    print(n, flush=True)\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    said = 0
+    for line in process.stdout:
+        said = int(line)
+        if said >= 500:
+            process.send_signal(signal.SIGKILL)
+            break
+    said = max([said, *[int(line) for line in process.stdout if line.endswith("\n")]])
+    process.wait()
+    process.stdout.close()
+    kept = contents(tmp_path)
+    assert len(kept) >= said
+    assert kept == [update(number) for number in range(len(kept))]
+
+
+def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")
+    journal = write(tmp_path, 3)
+    size = (tmp_path / "00000001.kj").stat().st_size
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size + 10, before[1]))
+        with pytest.raises(JournalError, match="free some space|cannot be written"):
+            journal.append(update(99))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert (tmp_path / "00000001.kj").stat().st_size == size
+    journal.append(update(3))
+    journal.close()
+    assert contents(tmp_path) == [update(number) for number in range(4)]

@@ -1,0 +1,313 @@
+"""The trader daemon: what it is made of, in which order it starts and stops.
+
+Start and recovery are one path: open the journal, learn from it, load the accounts, reach the venue,
+settle what is unfinished, then arm. A stop takes the same steps backwards and loses nothing, but it is
+a courtesy: a kill at any point ends in the same state after the next start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Callable, Coroutine
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import structlog
+import uvloop
+
+from shared import clock, installation, logs
+from shared.db import embedded
+from shared.domain.account import Mode
+from shared.errors import StartError
+from shared.settings import Settings
+from shared.vault import TraderKeys
+from trader import ops, status, warmstart
+from trader.desk import Desk, Host
+from trader.directory import Directory, Member
+from trader.lane import Lane
+from trader.listings.detector import Detector
+from trader.listings.upbit import UpbitSource
+from trader.net.http import Origin
+from trader.net.tls import client_context
+from trader.orders.gateway import Gateway
+from trader.orders.journal import Entry, Journal
+from trader.orders.tracker import Tracked, Tracker
+from trader.recorder import Recorder
+from trader.sniper import Sniper
+
+log = structlog.get_logger(__name__)
+
+PROCESS = "trader"
+PATIENCE_S = 3.0
+STOP_GRACE_S = 5.0
+#: How long a start waits for the venue's word about orders of the run before.
+SETTLE_S = 30.0
+COLLECT_S = 20.0
+
+
+class Trader:
+    """All parts, wired. Needs a running loop."""
+
+    def __init__(self, settings: Settings, url: str, home: Path) -> None:
+        self.settings = settings
+        self._started_ns = clock.now_ns()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stop = asyncio.Event()
+        self._order_news = asyncio.Event()
+        self.state = "starting"
+        self.failures = 0
+        prefix = installation.prefix(home)
+        keys = TraderKeys.open(home)
+        self.tracker = Tracker()
+        self.detector = Detector(max_age_ns=int(settings.upbit.max_age_s * clock.SECOND))
+        folder = home / "journal"
+        known = warmstart.Known()
+
+        def replay(entry: Entry) -> None:
+            self.tracker.replay(entry)
+            known.take(entry.record)
+
+        self.journal = Journal(folder, segment_bytes=settings.trader.journal_segment_bytes, on_entry=replay)
+        self.tracker.attach(self.journal)
+        self.known = known
+        self.gateway = Gateway(
+            self.tracker,
+            live_enabled=settings.live,
+            timeout_s=settings.trader.order_timeout_s,
+            patience_s=PATIENCE_S,
+            on_settle=self._answered,
+        )
+        self.recorder = Recorder(
+            url, self.journal, folder, heartbeat=self._heartbeat, oldest_needed=self.tracker.oldest_needed
+        )
+        self.tracker.on_change = self._changed
+        self.sniper = Sniper(
+            self.detector,
+            self.gateway,
+            self.journal,
+            prefix=prefix,
+            attach_from=Decimal(str(settings.trader.take_profit_attach)),
+            patience_s=PATIENCE_S,
+        )
+        self.desks = {mode: self._desk(mode, host, prefix) for mode, host in self._hosts().items()}
+        self.sniper.desks = list(self.desks.values())
+        self.directory = Directory(url, keys, self._members)
+        self.upbit = UpbitSource(settings.upbit.hosts, settings.upbit.poll_s, self._page)
+        self.health = ops.HealthServer(self._health)
+        self._url = url
+
+    def _hosts(self) -> dict[Mode, Host]:
+        paper = self.settings.paper
+        secure = Origin.parse(paper.url).secure
+        ws = f"{'wss' if secure else 'ws'}://{Origin.parse(paper.url).authority}"
+        hosts = {
+            Mode.PAPER: Host(
+                rest_url=paper.url,
+                ws_public_url=f"{ws}/v2/ws/public",
+                ws_private_url=f"{ws}/v2/ws/private",
+                ssl_context=client_context(paper.ca_file) if secure else None,
+            )
+        }
+        if self.settings.live:
+            bitget = self.settings.bitget
+            hosts[Mode.LIVE] = Host(
+                rest_url=bitget.rest_url,
+                ws_public_url=bitget.ws_public_url,
+                ws_private_url=bitget.ws_private_url,
+                ssl_context=client_context(),
+            )
+        return hosts
+
+    def _desk(self, mode: Mode, host: Host, prefix: str) -> Desk:
+        trader = self.settings.trader
+        return Desk(
+            mode,
+            host,
+            self.tracker,
+            self.gateway,
+            prefix=prefix,
+            timeout_s=trader.order_timeout_s,
+            positions_s=trader.positions_s,
+            instruments_s=trader.instruments_s,
+            on_snapshot=self.recorder.snapshot,
+            on_instruments=self.recorder.instruments,
+        )
+
+    # What the parts tell each other
+
+    def _members(self, members: dict[int, Member]) -> None:
+        for desk in self.desks.values():
+            desk.accept(members)
+
+    def _page(self, host: str, notices: list[Any], received_ns: int) -> None:
+        self.sniper.page(host, notices, received_ns)
+        self.recorder.wake()
+
+    def _changed(self, order: Tracked) -> None:
+        self.recorder.wake()
+        self._order_news.set()
+        for desk in self.desks.values():
+            if member := desk.members.get(order.intent.account_id):
+                member.order_changed(order)
+
+    def _answered(self, lane: Lane, order: Tracked) -> None:
+        for desk in self.desks.values():
+            member = desk.members.get(lane.account.id)
+            if member is not None and member.lane is lane:
+                member.order_changed(order)
+
+    # Life
+
+    async def run(self) -> None:
+        """Start, trade until told to stop, stop."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        await self.health.start(self.settings.trader.ops_port)
+        self._spawn("recorder", self.recorder.run)
+        self._spawn("directory", self.directory.run)
+        for mode, desk in self.desks.items():
+            self._spawn(f"desk {mode.value}", desk.run)
+        try:
+            await self._until_stop(self._arm())
+            await self._stop.wait()
+        finally:
+            await self._shut_down()
+
+    async def _until_stop(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run ``work`` unless a stop comes first."""
+        task = asyncio.ensure_future(work)
+        stop = asyncio.ensure_future(self._stop.wait())
+        await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)
+        stop.cancel()
+        if not task.done():
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+            return
+        await task
+
+    async def _arm(self) -> None:
+        """Everything that must be true before a notice may lead to an order."""
+        self.state = "waiting for the database"
+        await self.directory.loaded.wait()
+        await warmstart.preload(self._url, self.detector, self.known)
+        self.state = "waiting for the exchange"
+        for desk in self.desks.values():
+            await desk.market.loaded.wait()
+        self.state = "settling"
+        if not await self._answers_in(SETTLE_S):
+            log.warning("trader.armed_with_unknown_orders", count=self.tracker.in_flight())
+        self.sniper.enabled = True
+        self._spawn("upbit", self.upbit.run)
+        self._spawn("collector", self._collect)
+        self.state = "armed"
+        ops.quiet_collector()
+        if self.settings.trader.spin:
+            self._spin()
+        log.info(
+            "trader.armed",
+            accounts=sum(len(desk.members) for desk in self.desks.values()),
+            took_ms=(clock.now_ns() - self._started_ns) // clock.MILLISECOND,
+            journal_seq=self.journal.seq,
+            repaired_bytes=self.journal.repaired_bytes,
+        )
+
+    async def _answers_in(self, seconds: float) -> bool:
+        """Wait until every order's outcome is known; False when the time ran out."""
+        self._order_news.clear()
+        try:
+            async with asyncio.timeout(seconds):
+                while self.tracker.in_flight():
+                    await self._order_news.wait()
+                    self._order_news.clear()
+        except TimeoutError:
+            return False
+        return True
+
+    def _spin(self) -> None:
+        """Never let the loop sleep: for a core of its own."""
+        loop = asyncio.get_running_loop()
+
+        def again() -> None:
+            if not self._stop.is_set():
+                loop.call_soon(again)
+
+        again()
+
+    async def _collect(self) -> None:
+        """Collect young garbage when no order is in flight."""
+        while True:
+            await asyncio.sleep(COLLECT_S)
+            if not self.tracker.in_flight():
+                ops.collect_young()
+
+    def _spawn(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self._tasks.append(asyncio.create_task(self._guard(name, work), name=name))
+
+    async def _guard(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """A task's boundary: a fault is counted, logged, and the task started again."""
+        delay = 0.1
+        while True:
+            try:
+                await work()
+            except Exception:
+                self.failures += 1
+                log.exception("trader.task_failed", task=name, retry_s=delay)
+            else:
+                return
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, 10.0)
+
+    async def _shut_down(self) -> None:
+        self.state = "stopping"
+        self.sniper.enabled = False
+        await self.sniper.stop()
+        await self.gateway.stop()
+        await self._answers_in(STOP_GRACE_S)
+        for desk in self.desks.values():
+            await desk.stop()
+        self.state = "stopped"
+        self.recorder.stop()
+        recorder, *others = self._tasks
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        await asyncio.wait({recorder}, timeout=STOP_GRACE_S)
+        recorder.cancel()
+        await asyncio.gather(recorder, return_exceptions=True)
+        await self.health.stop()
+        self.journal.close()
+        log.info("trader.stopped", journal_seq=self.journal.seq, applied_seq=self.recorder.applied_seq)
+
+    # What it says about itself
+
+    def _health(self) -> tuple[bool, dict[str, Any]]:
+        detail = status.detail(self)
+        ready = self.state == "armed" and all(desk.ready for desk in self.desks.values())
+        state = self.state if self.state != "armed" or ready else "arming accounts"
+        return ready and not self.journal.failed, {"state": state, **detail}
+
+    def _heartbeat(self) -> tuple[str, dict[str, Any]]:
+        return self.state, status.detail(self)
+
+
+async def _main(settings: Settings, url: str, home: Path) -> None:
+    await Trader(settings, url, home).run()
+
+
+def run(settings: Settings) -> None:
+    """What ``kestrel trade`` does; returns after SIGTERM or SIGINT."""
+    logs.setup(PROCESS, settings)
+    with embedded.lease(settings) as url:
+        home = settings.home.expanduser().resolve()
+        if not (home / "keys").exists():
+            raise StartError(
+                f"there are no keys in {home} yet: add a user and an account first (kestrel users add, accounts add)"
+            )
+        warmstart.check_schema(url)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_main(settings, url, home))

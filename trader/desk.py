@@ -1,0 +1,139 @@
+"""One mode's trading floor: the market data of its host and the accounts that trade there."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable
+
+import msgspec
+import structlog
+
+from shared.domain.account import AccountKind, Mode
+from shared.domain.instrument import Instrument, Venue
+from trader.directory import Member
+from trader.lane import Lane
+from trader.market import MarketData, MarketHost
+from trader.member import ActiveMember
+from trader.orders.gateway import Gateway
+from trader.orders.tracker import Tracker
+from trader.positions.rows import AccountSnapshot
+
+log = structlog.get_logger(__name__)
+
+
+class Host(msgspec.Struct, frozen=True):
+    """Where a desk trades."""
+
+    rest_url: str
+    ws_public_url: str
+    ws_private_url: str
+    ssl_context: ssl.SSLContext | None = None
+
+
+class Desk:
+    """Accounts come and go with the directory; each change touches only the accounts it is about."""
+
+    def __init__(
+        self,
+        mode: Mode,
+        host: Host,
+        tracker: Tracker,
+        gateway: Gateway,
+        *,
+        prefix: str,
+        timeout_s: float,
+        positions_s: float,
+        instruments_s: float,
+        on_snapshot: Callable[[AccountSnapshot], None],
+        on_instruments: Callable[[list[Instrument]], None],
+    ) -> None:
+        self.mode = mode
+        self._host = host
+        self._tracker = tracker
+        self._gateway = gateway
+        self._prefix = prefix
+        self._timeout_s = timeout_s
+        self._positions_s = positions_s
+        self._on_snapshot = on_snapshot
+        self._on_instruments = on_instruments
+        self.market = MarketData(
+            MarketHost(host.rest_url, host.ws_public_url, host.ssl_context),
+            refresh_s=instruments_s,
+            on_instruments=self._instruments,
+        )
+        self.members: dict[int, ActiveMember] = {}
+        self._leaving: set[asyncio.Task[None]] = set()
+
+    def accept(self, members: dict[int, Member]) -> None:
+        """Bring the floor in line with the directory."""
+        mine = {
+            account_id: member
+            for account_id, member in members.items()
+            if member.account.mode is self.mode
+            and member.account.venue is Venue.BITGET
+            and member.account.kind is AccountKind.CLASSIC
+        }
+        for account_id in list(self.members):
+            active = self.members[account_id]
+            wanted = mine.get(account_id)
+            if wanted is None or wanted.credentials != active.lane.member.credentials:
+                self._leave(account_id)
+            elif wanted != active.lane.member:
+                active.update(wanted)
+        for account_id, member in mine.items():
+            if account_id not in self.members:
+                self._join(member)
+
+    def _join(self, member: Member) -> None:
+        lane = Lane(
+            member,
+            self.market.origin,
+            ssl_context=self._host.ssl_context,
+            timeout_s=self._timeout_s,
+        )
+        active = ActiveMember(
+            lane,
+            self.market,
+            self._tracker,
+            self._gateway,
+            prefix=self._prefix,
+            ws_private_url=self._host.ws_private_url,
+            positions_s=self._positions_s,
+            on_snapshot=self._on_snapshot,
+        )
+        self.members[member.account.id] = active
+        active.start()
+        log.info("desk.account_joined", account=member.account.id, mode=self.mode.value)
+
+    def _leave(self, account_id: int) -> None:
+        active = self.members.pop(account_id)
+        task = asyncio.create_task(active.stop(), name=f"account {account_id} leaving")
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)
+        log.info("desk.account_left", account=account_id, mode=self.mode.value)
+
+    def _instruments(self, instruments: list[Instrument]) -> None:
+        for member in self.members.values():
+            member.preparation.wake()
+        self._on_instruments(instruments)
+
+    async def run(self) -> None:
+        """Follow the market until cancelled."""
+        await self.market.run()
+
+    async def stop(self) -> None:
+        """Let every account go."""
+        for account_id in list(self.members):
+            self._leave(account_id)
+        if self._leaving:
+            await asyncio.gather(*self._leaving, return_exceptions=True)
+
+    @property
+    def ready(self) -> bool:
+        """Whether every armed account could trade now."""
+        return self.market.loaded.is_set() and all(
+            member.lane.ready or member.lane.blocked
+            for member in self.members.values()
+            if member.lane.member.armed
+        )

@@ -1,0 +1,118 @@
+"""One account's road to its venue: two warm connections, a signer, and what is known of the account.
+
+``hot`` carries orders and nothing else, so that it is free when a notice arrives; ``slow`` carries
+questions. Either can stand in for the other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+
+import structlog
+
+from shared import clock
+from shared.domain.account import Account
+from shared.errors import NotSentError
+from trader.directory import Member
+from trader.net.http import Origin, Response, WarmConnection
+from trader.venues import bitget
+from trader.venues.model import AccountReport, Call, PositionMode
+
+log = structlog.get_logger(__name__)
+
+#: Seconds between two calls of one endpoint: 10 a second per user, 5 for what changes settings.
+PACE_S = 0.11
+PACE_SETTINGS_S = 0.21
+_SETTINGS = ("/api/v2/mix/account/set-", "/api/v2/mix/position/all-position")
+KEEPALIVE_S = 12.0
+
+
+class Lane:
+    """Everything between one member and the venue. :meth:`start` needs a running loop."""
+
+    def __init__(
+        self,
+        member: Member,
+        origin: Origin,
+        *,
+        ssl_context: ssl.SSLContext | None,
+        timeout_s: float,
+    ) -> None:
+        self.member = member
+        self.origin = origin
+        self.timeout_s = timeout_s
+        self.ssl_context = ssl_context
+        self.signer = bitget.Signer(member.credentials, origin.authority)
+        self.position_mode: PositionMode | None = None
+        self.report: AccountReport | None = None
+        self.prepared: dict[str, int] = {}
+        """Effective leverage by symbol, where margin mode and leverage are known to be set."""
+        self.blocked = ""
+        """Why no request of this account can succeed until its user acts; empty = it may trade."""
+        self._lock = asyncio.Lock()
+        self._next_free: dict[str, float] = {}
+        name = f"account {member.account.id}"
+        ping = bitget.public(bitget.server_time(), origin.authority)
+        self.hot, self.slow = (
+            WarmConnection(
+                origin,
+                ssl_context=ssl_context,
+                keepalive=lambda: ping,
+                keepalive_s=KEEPALIVE_S,
+                name=f"{name} {road}",
+            )
+            for road in ("orders", "questions")
+        )
+
+    @property
+    def account(self) -> Account:
+        return self.member.account
+
+    @property
+    def ready(self) -> bool:
+        """Whether an entry could be written now."""
+        return not self.blocked and self.position_mode is not None and (self.hot.ready or self.slow.ready)
+
+    def update(self, member: Member) -> None:
+        """Take over changed preferences; leverage is prepared again where it differs."""
+        self.member = member
+
+    def start(self) -> None:
+        self.hot.start()
+        self.slow.start()
+
+    async def stop(self) -> None:
+        await asyncio.gather(self.hot.stop(), self.slow.stop())
+
+    def road(self) -> WarmConnection | None:
+        """The connection an order can be written on now, if any."""
+        if self.hot.ready:
+            return self.hot
+        if self.slow.ready and not self._lock.locked():
+            return self.slow
+        return None
+
+    async def ask(self, call: Call) -> Response:
+        """Send a question and wait for its answer, within the venue's pace for its endpoint.
+
+        Raises ``NotSentError`` or ``OutcomeUnknownError``.
+        """
+        path = call.path.partition("?")[0]
+        loop = asyncio.get_running_loop()
+        start = max(loop.time(), self._next_free.get(path, 0.0))
+        self._next_free[path] = start + (PACE_SETTINGS_S if path.startswith(_SETTINGS) else PACE_S)
+        if start > loop.time():
+            await asyncio.sleep(start - loop.time())
+        async with self._lock:
+            if not self.slow.ready:
+                await self.slow.wait_warm(self.timeout_s)
+            if not self.slow.ready:
+                raise NotSentError(f"account {self.account.id}: the connection for questions is busy")
+            return await self.slow.request(self.signer.request(call, clock.now_ms()), self.timeout_s)
+
+    def block(self, reason: str) -> None:
+        """Stop entries of this account until its credentials or state change."""
+        if not self.blocked:
+            log.error("lane.blocked", account=self.account.id, reason=reason)
+        self.blocked = reason

@@ -1,0 +1,127 @@
+"""Everything that runs for one account: its lane and the tasks around it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import structlog
+
+from shared import clock
+from shared.domain.order import Step
+from trader.directory import Member
+from trader.lane import Lane
+from trader.market import MarketData
+from trader.net.feed import Heard
+from trader.net.stream import Stream
+from trader.orders.gateway import Gateway
+from trader.orders.protector import Protector
+from trader.orders.settler import Settler
+from trader.orders.tracker import Tracked, Tracker
+from trader.positions.book import PositionBook
+from trader.positions.rows import AccountSnapshot
+from trader.preparation import Preparation
+from trader.venues import bitget
+
+log = structlog.get_logger(__name__)
+
+
+class ActiveMember:
+    """One account at work. :meth:`start` and :meth:`stop` bracket its tasks."""
+
+    def __init__(
+        self,
+        lane: Lane,
+        market: MarketData,
+        tracker: Tracker,
+        gateway: Gateway,
+        *,
+        prefix: str,
+        ws_private_url: str,
+        positions_s: float,
+        on_snapshot: Callable[[AccountSnapshot], None],
+    ) -> None:
+        self.lane = lane
+        self.settler = Settler(lane, tracker, gateway)
+        self.protector = Protector(lane, tracker, gateway, prefix)
+        self.preparation = Preparation(lane, market)
+        self.book = PositionBook(lane, market, tracker, every_s=positions_s, on_snapshot=on_snapshot)
+        self.stream = Stream(
+            ws_private_url,
+            on_message=self._heard,
+            login=lambda: lane.signer.login(clock.now_ms()),
+            subscriptions=bitget.private_subscriptions(),
+            on_active=self._backfill,
+            ssl_context=lane.ssl_context,
+            name=f"account {lane.account.id} events",
+        )
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Start the connections and tasks; needs a running loop."""
+        self.lane.start()
+        self.stream.start()
+        name = f"account {self.lane.account.id}"
+        for part, work in (
+            ("settler", self.settler.run),
+            ("protector", self.protector.run),
+            ("preparation", self.preparation.run),
+            ("positions", self.book.run),
+        ):
+            self._tasks.append(asyncio.create_task(self._guard(part, work), name=f"{name} {part}"))
+
+    async def stop(self) -> None:
+        """End all tasks, then the connections."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
+        await self.stream.stop()
+        await self.lane.stop()
+
+    async def _guard(self, part: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """A part that fails is logged and started again: one account's fault is not another's."""
+        delay = 0.1
+        while True:
+            try:
+                await work()
+            except Exception:
+                log.exception("member.part_failed", account=self.lane.account.id, part=part, retry_s=delay)
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, 10.0)
+
+    def update(self, member: Member) -> None:
+        """Preferences or state changed; the credentials did not."""
+        self.lane.update(member)
+        self.preparation.wake()
+
+    def order_changed(self, order: Tracked) -> None:
+        """The tracker learned something about one of this account's orders."""
+        if order.open or not order.complete:
+            self.settler.watch(order)
+        if order.needs_take_profit or order.intent.step is not Step.ENTRY:
+            self.protector.wake()
+        self.book.hint()
+
+    def answered(self, order: Tracked) -> None:
+        """The gateway got an answer, or gave up waiting for one."""
+        self.order_changed(order)
+
+    def _backfill(self) -> None:
+        """The stream is (again) active: what it missed is asked for."""
+        for order in self.settler.unfinished():
+            self.settler.watch(order)
+        self.protector.wake()
+        self.book.hint()
+
+    def _heard(self, message: memoryview, received_ns: int) -> Heard | str | None:  # noqa: ARG002
+        event = bitget.parse_push(message)
+        if isinstance(event, bitget.OrderUpdate):
+            for report in event.orders:
+                self.settler.apply(report)
+        elif isinstance(event, bitget.PositionUpdate | bitget.AccountUpdate):
+            self.book.hint()
+        elif isinstance(event, bitget.ErrorEvent):
+            log.warning("member.stream_error", account=self.lane.account.id, code=event.code, text=event.text)
+        return event.heard

@@ -1,0 +1,307 @@
+"""The journal: what we intended, on disk before anyone can doubt it.
+
+Append-only segments ``journal/00000001.kj``. A frame is ``length u32 | crc32 u32 | seq u64 |
+payload`` (little endian; the checksum covers seq and payload). :meth:`Journal.append` returns when
+the kernel has the bytes, so the death of this process loses nothing; a thread of its own calls
+``fdatasync`` at once and again as long as there is more, so that a power cut loses no more than
+the last few milliseconds. A torn tail, which only a power cut leaves, is cut off at the next start.
+
+One process writes: the lock is held for as long as the journal is open.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import struct
+import threading
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from secrets import token_hex
+
+import msgspec
+
+from shared import clock
+from shared.errors import AlreadyRunningError, JournalError
+from trader.orders import records
+from trader.orders.records import Record
+
+_HEAD = struct.Struct("<IIQ")
+_MAX_PAYLOAD = 1 << 20
+SUFFIX = ".kj"
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One record with its place: ``seq`` grows by one over all segments of a journal."""
+
+    seq: int
+    record: Record
+
+
+class _Segment(msgspec.Struct):
+    """One file: its sequence numbers (0 = none) and where its good part ends."""
+
+    path: Path
+    first_seq: int = 0
+    last_seq: int = 0
+    good_bytes: int = 0
+    total_bytes: int = 0
+
+
+def _frame(seq: int, payload: bytes) -> bytes:
+    tail = seq.to_bytes(8, "little") + payload
+    return _HEAD.pack(len(payload), zlib.crc32(tail), seq) + payload
+
+
+def _parse(data: bytes, path: Path) -> Iterator[tuple[Entry, int]]:
+    """The whole frames at the start of ``data``, each with the offset of its end."""
+    at = 0
+    while at + _HEAD.size <= len(data):
+        length, crc, seq = _HEAD.unpack_from(data, at)
+        end = at + _HEAD.size + length
+        if length > _MAX_PAYLOAD or end > len(data) or zlib.crc32(data[at + 8 : end]) != crc:
+            return
+        try:
+            record = records.decode(data[at + _HEAD.size : end])
+        except msgspec.MsgspecError as error:
+            raise JournalError(
+                f"{path} holds a record this program does not know at byte {at} ({error}): "
+                "it was written by a newer Kestrel, start that one"
+            ) from None
+        yield Entry(seq, record), end
+        at = end
+
+
+def _scan(path: Path, on_entry: Callable[[Entry], None]) -> _Segment:
+    data = path.read_bytes()
+    segment = _Segment(path, total_bytes=len(data))
+    for entry, end in _parse(data, path):
+        segment.first_seq = segment.first_seq or entry.seq
+        segment.last_seq, segment.good_bytes = entry.seq, end
+        on_entry(entry)
+    return segment
+
+
+def _segment_paths(folder: Path) -> list[Path]:
+    return sorted(folder.glob(f"*{SUFFIX}"))
+
+
+def scan(folder: Path, on_entry: Callable[[Entry], None]) -> list[_Segment]:
+    """Call ``on_entry`` for every whole record in order; a torn tail is left out.
+
+    Raises :class:`JournalError` when records are missing or damaged before the tail.
+    """
+    last = 0
+
+    def check(entry: Entry) -> None:
+        nonlocal last
+        if last and entry.seq != last + 1:
+            raise JournalError(f"{folder}: record {entry.seq} follows record {last}, some are missing")
+        last = entry.seq
+        on_entry(entry)
+
+    paths = _segment_paths(folder)
+    segments = []
+    for path in paths:
+        segment = _scan(path, check)
+        if segment.good_bytes != segment.total_bytes and path != paths[-1]:
+            raise JournalError(
+                f"{path} is damaged at byte {segment.good_bytes} of {segment.total_bytes} and is not the "
+                f"last segment: keep {folder} for inspection and restore it from a copy"
+            )
+        segments.append(segment)
+    return segments
+
+
+class Follower:
+    """Reads a journal forward, from after ``seq``, while another object writes it."""
+
+    def __init__(self, folder: Path, seq: int) -> None:
+        self._folder = folder
+        self._seq = seq
+        self._path: Path | None = None
+        self._offset = 0
+
+    def batch(self, limit: int) -> list[Entry]:
+        """Up to ``limit`` further records, in order; empty when there are none yet."""
+        entries: list[Entry] = []
+        for path in _segment_paths(self._folder):
+            if self._path is not None and path < self._path:
+                continue
+            offset = self._offset if path == self._path else 0
+            with path.open("rb") as file:
+                file.seek(offset)
+                data = file.read()
+            position = 0
+            for entry, end in _parse(data, path):
+                position = end
+                if entry.seq > self._seq:
+                    entries.append(entry)
+                    self._seq = entry.seq
+                if len(entries) == limit:
+                    break
+            self._path, self._offset = path, offset + position
+            if len(entries) == limit:
+                break
+        return entries
+
+
+class Journal:
+    """The one writer of a journal folder. ``id`` names the journal, ``seq`` its last record."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        segment_bytes: int,
+        on_entry: Callable[[Entry], None] = lambda _: None,
+        keep_segments: int = 4,
+    ) -> None:
+        """Open or make the journal; ``on_entry`` is called for each record it already holds."""
+        self._folder = folder
+        self._segment_bytes = segment_bytes
+        self._keep = keep_segments
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._lock_fd = self._lock()
+        self.repaired_bytes = 0
+        self.synced_seq = 0
+        self.failed = ""
+        self._dirty = threading.Event()
+        self._closing = False
+        segments = self._replay(on_entry)
+        self._open_last(segments)
+        self._syncer = threading.Thread(target=self._sync_loop, name="journal-sync", daemon=True)
+        self._syncer.start()
+
+    def _lock(self) -> int:
+        fd = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            holder = os.pread(fd, 32, 0).decode(errors="replace").strip()
+            os.close(fd)
+            raise AlreadyRunningError(
+                f"another trader (pid {holder or 'unknown'}) writes the journal in {self._folder}: stop it first"
+            ) from None
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, str(os.getpid()).encode(), 0)
+        return fd
+
+    def _replay(self, on_entry: Callable[[Entry], None]) -> list[_Segment]:
+        self.id, self.seq = "", 0
+
+        def take(entry: Entry) -> None:
+            if isinstance(entry.record, records.Opened):
+                self.id = entry.record.journal_id
+            self.seq = entry.seq
+            on_entry(entry)
+
+        segments = scan(self._folder, take)
+        self.id = self.id or token_hex(8)
+        self._first_seqs = {segment.path: segment.first_seq for segment in segments}
+        return segments
+
+    def _open_last(self, segments: list[_Segment]) -> None:
+        if not segments:
+            self._start_segment(1)
+            return
+        last = segments[-1]
+        if last.good_bytes != last.total_bytes:
+            self.repaired_bytes = last.total_bytes - last.good_bytes
+            os.truncate(last.path, last.good_bytes)
+        self._number = int(last.path.stem)
+        self._path = last.path
+        self._fd = os.open(last.path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        self._size = last.good_bytes
+        if not last.first_seq:
+            self._first_seqs[last.path] = self.seq + 1
+            self.append(records.Opened(self.id, self._number, clock.now_ns()))
+
+    def _start_segment(self, number: int) -> None:
+        self._number = number
+        self._path = self._folder / f"{number:08d}{SUFFIX}"
+        self._fd = os.open(
+            self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600
+        )
+        self._size = 0
+        self._first_seqs[self._path] = self.seq + 1
+        self._sync_folder()
+        self.append(records.Opened(self.id, number, clock.now_ns()))
+
+    def _sync_folder(self) -> None:
+        fd = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+    def append(self, record: Record) -> int:
+        """Hand a record to the kernel and return its seq; raises :class:`JournalError`.
+
+        After an error nothing of the record is in the file: it counts as never written.
+        """
+        payload = records.encode(record)
+        frame = _frame(self.seq + 1, payload)
+        try:
+            written = os.write(self._fd, frame)
+            if written != len(frame):
+                os.ftruncate(self._fd, self._size)
+                raise JournalError(
+                    f"the disk of {self._folder} is full: free some space, entries stop until then"
+                )
+        except OSError as error:
+            raise JournalError(f"the journal in {self._folder} cannot be written: {error.strerror}") from None
+        self.seq += 1
+        self._size += written
+        self._dirty.set()
+        return self.seq
+
+    def rotate_if_full(self) -> None:
+        """Start a new segment when this one is full: off the hot path, from the recorder's beat."""
+        if self._size >= self._segment_bytes:
+            old = self._fd
+            os.fdatasync(old)
+            self._start_segment(self._number + 1)
+            os.close(old)
+
+    def forget(self, applied_seq: int) -> int:
+        """Delete the oldest segments that are wholly in Postgres, keeping the newest ones.
+
+        Returns how many were deleted. The caller passes a seq before its oldest unfinished order.
+        """
+        paths = _segment_paths(self._folder)
+        removable = paths[: max(0, len(paths) - self._keep)]
+        deleted = 0
+        for path, following in zip(removable, paths[1:], strict=False):
+            if self._first_seqs.get(following, 0) - 1 > applied_seq or following not in self._first_seqs:
+                break
+            path.unlink()
+            self._first_seqs.pop(path, None)
+            deleted += 1
+        return deleted
+
+    def _sync_loop(self) -> None:
+        while not self._closing:
+            self._dirty.wait()
+            self._dirty.clear()
+            seq, fd = self.seq, self._fd
+            try:
+                os.fdatasync(fd)
+            except OSError as error:
+                # The descriptor may have just been replaced by a rotation, which syncs by itself.
+                if fd == self._fd:
+                    self.failed = f"fdatasync: {error.strerror}"
+                continue
+            self.synced_seq = seq
+
+    def close(self) -> None:
+        """Sync what is there and let go of the lock."""
+        if self._closing:
+            return
+        self._closing = True
+        self._dirty.set()
+        self._syncer.join(timeout=5)
+        os.fdatasync(self._fd)
+        os.close(self._fd)
+        os.close(self._lock_fd)

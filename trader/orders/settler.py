@@ -1,0 +1,195 @@
+"""Asks the venue about every order of one account whose end is not known, until it is.
+
+A stream may tell the same earlier; this is what makes it certain. Nothing here sends an order. An
+order that the venue does not know is *absent* only after a settle time, several such answers, and an
+empty history: venues show a new order late, and drop finished ones from the detail.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+import structlog
+
+from shared import clock
+from shared.domain.order import OrderState, Step
+from shared.errors import KestrelError, VenueRefusedError
+from trader.lane import Lane
+from trader.orders import records
+from trader.orders.gateway import Gateway
+from trader.orders.tracker import Tracked, Tracker
+from trader.venues import bitget
+from trader.venues.model import FillReport, OrderReport
+from trader.venues.outcome import Outcome
+
+log = structlog.get_logger(__name__)
+
+#: Seconds from one look at an order to the next; the last one repeats.
+LOOKS_S = (0.0, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+#: An order is absent when the venue has not known it this long after its bytes left...
+SETTLE_NS = 10 * clock.SECOND
+#: ...and in at least so many answers.
+ABSENT_ANSWERS = 5
+_BEAT_S = 5.0
+
+
+class _Case(msgspec.Struct):
+    """One order under observation."""
+
+    order: Tracked
+    due: float
+    looks: int = 0
+    not_found: int = 0
+
+
+class Settler:
+    """One task per account."""
+
+    def __init__(self, lane: Lane, tracker: Tracker, gateway: Gateway) -> None:
+        self._lane = lane
+        self._tracker = tracker
+        self._gateway = gateway
+        self._cases: dict[str, _Case] = {}
+        self._wake = asyncio.Event()
+        self.errors = 0
+        self.last_error = ""
+
+    def unfinished(self) -> list[Tracked]:
+        """Orders of this account about which the venue still has something to say."""
+        return self._tracker.unfinished(self._lane.account.id)
+
+    def watch(self, order: Tracked) -> None:
+        """Look at an order now; known cases start anew with short steps."""
+        if order.intent.step is Step.TAKE_PROFIT:
+            return  # trigger orders have a namespace of their own: the protector's
+        now = asyncio.get_running_loop().time()
+        case = self._cases.get(order.intent.client_id)
+        if case is None:
+            self._cases[order.intent.client_id] = _Case(order, now)
+        else:
+            case.due, case.looks = now, 0
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Settle until cancelled."""
+        loop = asyncio.get_running_loop()
+        for order in self.unfinished():
+            self.watch(order)
+        while True:
+            due = min((case.due for case in self._cases.values()), default=loop.time() + _BEAT_S)
+            try:
+                async with asyncio.timeout(max(0.0, due - loop.time())):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+            self._wake.clear()
+            for case in [case for case in self._cases.values() if case.due <= loop.time()]:
+                await self._look(case)
+
+    async def _look(self, case: _Case) -> None:
+        order = case.order
+        if not order.open and order.complete:
+            self._cases.pop(order.intent.client_id, None)
+            return
+        try:
+            if not self._gateway.waiting(order.intent.client_id):
+                await self._settle(case)
+        except KestrelError as error:
+            # The question failed: that says nothing about the order.
+            self.errors += 1
+            self.last_error = str(error)
+            log.info("settler.question_failed", client_id=order.intent.client_id, reason=str(error))
+        case.looks += 1
+        case.due = asyncio.get_running_loop().time() + LOOKS_S[min(case.looks, len(LOOKS_S) - 1)]
+        if not order.open and order.complete:
+            self._cases.pop(order.intent.client_id, None)
+
+    async def _settle(self, case: _Case) -> None:
+        order, intent = case.order, case.order.intent
+        if order.open:
+            try:
+                call = bitget.order_detail(intent.instrument.symbol, client_id=intent.client_id)
+                answer = await self._lane.ask(call)
+                report = bitget.parse_order(answer.body, answer.status)
+            except VenueRefusedError as refusal:
+                if bitget.classify(refusal.code, refusal.status) is not Outcome.NOT_FOUND:
+                    raise
+                await self._absent(case)
+                return
+            case.not_found = 0
+            self.apply(report)
+        if order.fills_size < order.filled_size and order.venue_order_id:
+            await self._read_fills(order)
+
+    async def _absent(self, case: _Case) -> None:
+        case.not_found += 1
+        order, intent = case.order, case.order.intent
+        left_ns = order.sent.written_ns if order.sent else intent.created_ns
+        if case.not_found < ABSENT_ANSWERS or clock.now_ns() - left_ns < SETTLE_NS:
+            return
+        call = bitget.orders_history(symbol=intent.instrument.symbol, client_id=intent.client_id)
+        answer = await self._lane.ask(call)
+        page = bitget.parse_orders(answer.body, answer.status)
+        known = [report for report in page.orders if report.client_id == intent.client_id]
+        if known:
+            self.apply(known[0])
+            return
+        self._tracker.update(
+            records.Update(
+                client_id=intent.client_id,
+                state=OrderState.REJECTED if order.sent else OrderState.DENIED,
+                code="absent",
+                text="the exchange does not know this order: it was never placed",
+                ns=clock.now_ns(),
+            )
+        )
+
+    async def _read_fills(self, order: Tracked) -> None:
+        call = bitget.fills(symbol=order.intent.instrument.symbol, order_id=order.venue_order_id)
+        answer = await self._lane.ask(call)
+        for fill in bitget.parse_fills(answer.body, answer.status).fills:
+            if fill.order_id == order.venue_order_id:
+                self.apply_fill(order.intent.client_id, fill)
+
+    def apply(self, report: OrderReport) -> None:
+        """What a query or a push says of one of our orders; strangers are left alone."""
+        order = self._tracker.get(report.client_id)
+        if order is None or order.intent.account_id != self._lane.account.id:
+            return
+        self._tracker.update(
+            records.Update(
+                client_id=report.client_id,
+                state=report.state,
+                venue_order_id=report.order_id,
+                filled_size=report.filled_size,
+                average_price=report.average_price,
+                text=report.cancel_reason,
+                filled_ns=(report.updated_ns or clock.now_ns()) if report.state is OrderState.FILLED else 0,
+                ns=clock.now_ns(),
+            )
+        )
+        if report.fill is not None:
+            self.apply_fill(report.client_id, report.fill)
+        if order.open or not order.complete:
+            self._cases.setdefault(
+                report.client_id, _Case(order, asyncio.get_running_loop().time() + LOOKS_S[1])
+            )
+
+    def apply_fill(self, client_id: str, fill: FillReport) -> None:
+        self._tracker.fill(
+            records.Fill(
+                client_id=client_id,
+                venue_fill_id=fill.fill_id,
+                price=fill.price,
+                size=fill.size,
+                fee=fill.fee,
+                fee_currency=fill.fee_currency,
+                taker=fill.taker,
+                filled_ns=fill.filled_ns,
+            )
+        )
+
+    @property
+    def open_cases(self) -> int:
+        return len(self._cases)

@@ -1,0 +1,46 @@
+"""``python -m trader.paper``: the paper exchange alone."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from decimal import Decimal
+from pathlib import Path
+
+import uvloop
+
+from shared.errors import KestrelError
+from trader.paper.server import Options, serve
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m trader.paper", description=__doc__)
+    parser.add_argument("--port", type=int, default=9500, help="port on 127.0.0.1; 0 = any free one")
+    parser.add_argument("--tape", default="synthetic:1", help="manual, synthetic:SEED, live, or files")
+    parser.add_argument("--speed", type=float, default=1.0, help="tape seconds per second")
+    parser.add_argument("--accounts", type=int, default=0, help="classic accounts to have at start")
+    parser.add_argument("--balance", type=Decimal, default=Decimal(10_000), help="USDT of each of them")
+    parser.add_argument("--tls", action="store_true", help="serve TLS under a throwaway CA")
+    parser.add_argument("--home", type=Path, default=None, help="state survives in HOME/paper")
+    parser.add_argument("--no-limits", action="store_true", help="no request limits (benches)")
+    given = parser.parse_args()
+    options = Options(
+        port=given.port,
+        tape=given.tape,
+        speed=given.speed,
+        accounts=given.accounts,
+        balance=given.balance,
+        tls=given.tls,
+        home=given.home,
+        limits=not given.no_limits,
+    )
+    try:
+        uvloop.run(serve(options))
+    except KestrelError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

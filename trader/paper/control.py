@@ -1,0 +1,331 @@
+"""The control API: accounts, prices, symbols, notices, the clock. Loopback only; never logs a secret.
+
+Bodies are JSON objects, numbers may be strings. What is wrong is answered with HTTP 400 and
+``{"error": "one clear line"}``.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import secrets
+import string
+from collections.abc import Awaitable, Callable
+from decimal import Decimal
+from typing import Literal, TypeVar
+
+import msgspec
+from aiohttp import web
+
+from shared.errors import KestrelError, UsageError
+from trader.paper.contract import FUTURES, SPOT, default_spec
+from trader.paper.engine.accounts import Account
+from trader.paper.engine.engine import Engine
+from trader.paper.engine.model import AccountRecord
+from trader.paper.engine.money import text
+from trader.paper.faces.bitget import shapes
+from trader.paper.market import MarketHub
+from trader.paper.notices import NoticeBoard
+from trader.paper.state import SqliteStore
+from trader.paper.tapeclock import TapeClock
+from trader.paper.tapes import Tape
+
+MOST_ACCOUNTS = 10_000
+_ALPHABET = string.ascii_letters + string.digits
+_encode = msgspec.json.Encoder().encode
+
+T = TypeVar("T")
+Number = Decimal | int | str
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class NewAccount(msgspec.Struct, forbid_unknown_fields=True):
+    kind: Literal["classic", "unified"] = "classic"
+    balance: Number = Decimal(0)
+    label: str = ""
+
+
+class NewPrice(msgspec.Struct, forbid_unknown_fields=True):
+    symbol: str
+    price: Number | None = None
+
+
+class NewSymbol(msgspec.Struct, forbid_unknown_fields=True):
+    symbol: str
+    price: Number
+    market: Literal["futures", "spot"] = "futures"
+    open_time_ms: int = 0
+
+
+class NewNotice(msgspec.Struct, forbid_unknown_fields=True):
+    title: str
+    category: str = "trade"
+    first_listed_at: str | None = None
+    listed_at: str | None = None
+
+
+class EditedNotice(msgspec.Struct, forbid_unknown_fields=True):
+    title: str | None = None
+    listed_at: str | None = None
+
+
+class ClockChange(msgspec.Struct, forbid_unknown_fields=True):
+    speed: float | None = None
+    advance_ms: int | None = None
+
+
+def make_account(engine: Engine, *, kind: str, balance: Decimal, label: str) -> Account:
+    """A new account with random key, secret and passphrase. Labels need not be unique."""
+    if len(engine.accounts) >= MOST_ACCOUNTS:
+        raise UsageError(f"the exchange holds {MOST_ACCOUNTS} accounts, more are not taken")
+    if len(label) > 200:
+        raise UsageError("label: at most 200 characters")
+    record = AccountRecord(
+        id=0,
+        key="bg_" + secrets.token_hex(16),
+        secret=secrets.token_hex(32),
+        passphrase="".join(secrets.choice(_ALPHABET) for _ in range(16)),
+        kind=kind,
+        label=label,
+        created_ns=0,
+    )
+    return engine.open_account(record, balance)
+
+
+def credentials(account: Account) -> dict[str, object]:
+    record = account.record
+    return {
+        "id": record.id,
+        "key": record.key,
+        "secret": record.secret,
+        "passphrase": record.passphrase,
+        "kind": record.kind,
+    }
+
+
+class Control:
+    """Handlers of ``/control/...``."""
+
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        hub: MarketHub,
+        clock: TapeClock,
+        tape: Tape,
+        store: SqliteStore,
+        board: NoticeBoard,
+        status: Callable[[], dict[str, object]],
+    ) -> None:
+        self._engine = engine
+        self._hub = hub
+        self._clock = clock
+        self._tape = tape
+        self._store = store
+        self._board = board
+        self._status = status
+
+    def routes(self) -> list[web.RouteDef]:
+        return [
+            web.post("/control/accounts", self._guarded(self._new_account)),
+            web.get("/control/accounts/{id}", self._guarded(self._account)),
+            web.get("/control/accounts/{id}/ledger", self._guarded(self._ledger)),
+            web.post("/control/price", self._guarded(self._price)),
+            web.post("/control/symbols", self._guarded(self._symbol)),
+            web.post("/control/notices", self._guarded(self._notice)),
+            web.post("/control/notices/{id}", self._guarded(self._edit_notice)),
+            web.post("/control/clock", self._guarded(self._change_clock)),
+            web.get("/control/state", self._guarded(self._state)),
+            web.route("*", "/control/{tail:.*}", self._guarded(self._unknown)),
+        ]
+
+    def _guarded(self, handler: Callable[[web.Request], Awaitable[object]]) -> Handler:
+        """Only from this machine, not from a page in a browser; errors as one line."""
+
+        async def guarded(request: web.Request) -> web.StreamResponse:
+            if not _local(request.remote) or "Origin" in request.headers:
+                return _answer(403, {"error": "the control API answers this machine only, not browsers"})
+            try:
+                return _answer(200, await handler(request))
+            except (KestrelError, msgspec.MsgspecError) as error:
+                return _answer(400, {"error": _line(error)})
+
+        return guarded
+
+    async def _new_account(self, request: web.Request) -> object:
+        new = await _body(request, NewAccount)
+        account = make_account(
+            self._engine, kind=new.kind, balance=_number(new.balance, "balance"), label=new.label
+        )
+        return credentials(account)
+
+    def _found(self, request: web.Request) -> Account:
+        name = request.match_info["id"]
+        account = self._engine.account(int(name)) if name.isascii() and name.isdigit() else None
+        if account is None:
+            raise UsageError(f"there is no account {name}: GET /control/state lists them")
+        return account
+
+    async def _account(self, request: web.Request) -> object:
+        engine, account = self._engine, self._found(request)
+        funds, record = engine.funds(account), account.record
+        return {
+            "id": record.id,
+            "kind": record.kind,
+            "label": record.label,
+            "position_mode": record.position_mode.value,
+            "balance": text(record.wallet),
+            "equity": text(funds.equity),
+            "available": text(funds.available),
+            "positions": [
+                shapes.position_row(engine, account, position, funds)
+                for position in account.positions.values()
+            ],
+            "orders": [shapes.order_row(order, "status") for order in account.orders.values()],
+            "plans": [shapes.plan_row(plan) for plan in account.plans.values()],
+        }
+
+    async def _ledger(self, request: web.Request) -> object:
+        account = self._found(request)
+        after, limit = _whole(request, "after", 0), _whole(request, "limit", 100_000)
+        return [
+            {
+                "seq": entry.seq,
+                "ns": entry.ns,
+                "kind": entry.kind.value,
+                "ref": entry.ref,
+                "symbol": entry.symbol,
+                "amount": text(entry.amount),
+                "balance": text(entry.balance),
+            }
+            for entry in self._engine.entries(account, after, limit)
+        ]
+
+    async def _price(self, request: web.Request) -> object:
+        wanted = await _body(request, NewPrice)
+        symbol = wanted.symbol.upper()
+        if wanted.price is None:
+            self._hub.release_price(symbol)
+            self._store.keep_price(symbol, None)
+        else:
+            price = _number(wanted.price, "price")
+            self._hub.override_price(symbol, price)
+            self._store.keep_price(symbol, price)
+        state = self._hub.find(symbol)[0]
+        return {"symbol": symbol, "price": text(state.last), "overridden": wanted.price is not None}
+
+    async def _symbol(self, request: web.Request) -> object:
+        new = await _body(request, NewSymbol)
+        if not 0 <= new.open_time_ms < 10**14:
+            raise UsageError("open_time_ms: Unix milliseconds, or 0 for an open symbol")
+        price = _number(new.price, "price")
+        spec = default_spec(
+            new.symbol.upper(),
+            price,
+            market=FUTURES if new.market == "futures" else SPOT,
+            open_time_ms=new.open_time_ms,
+        )
+        state = self._hub.add(spec, price)
+        self._store.keep_symbol(spec, price)
+        return {
+            "symbol": spec.symbol,
+            "market": spec.market,
+            "price": text(state.last),
+            "status": state.status,
+            "tick": text(spec.tick),
+            "step": text(spec.step),
+            "open_time_ms": spec.open_time_ms,
+        }
+
+    async def _notice(self, request: web.Request) -> object:
+        new = await _body(request, NewNotice)
+        row = self._board.add(new.title, new.category, new.first_listed_at, new.listed_at)
+        return self._board.public(row)
+
+    async def _edit_notice(self, request: web.Request) -> object:
+        edited = await _body(request, EditedNotice)
+        name = request.match_info["id"]
+        if not name.isascii() or not name.isdigit():
+            raise UsageError(f"there is no notice {name}")
+        return self._board.public(self._board.edit(int(name), edited.title, edited.listed_at))
+
+    async def _change_clock(self, request: web.Request) -> object:
+        """Returns when the market has been played up to the new time."""
+        change = await _body(request, ClockChange)
+        if change.speed is not None:
+            self._clock.set_speed(change.speed)
+        if change.advance_ms is not None:
+            self._clock.advance(change.advance_ms)
+            await self._tape.settled()
+        return {"now_ns": self._clock.now_ns(), "speed": self._clock.speed}
+
+    async def _state(self, request: web.Request) -> object:
+        del request
+        return {
+            **self._status(),
+            "clock": {"now_ns": self._clock.now_ns(), "speed": self._clock.speed},
+            "accounts": [
+                {
+                    "id": account.id,
+                    "kind": account.record.kind,
+                    "label": account.record.label,
+                    "balance": text(account.record.wallet),
+                    "positions": len(account.positions),
+                    "orders": len(account.orders),
+                    "plans": len(account.plans),
+                }
+                for account in self._engine.accounts
+            ],
+            "symbols": [
+                {
+                    "symbol": state.symbol,
+                    "market": state.market,
+                    "status": state.status,
+                    "last": text(state.last),
+                    "mark": text(state.mark),
+                    "overridden": state.overridden,
+                }
+                for state in self._hub.states.values()
+            ],
+        }
+
+    async def _unknown(self, request: web.Request) -> object:
+        raise UsageError(f"there is no {request.method} {request.path}: see docs/paper-exchange.md")
+
+
+def _local(remote: str | None) -> bool:
+    try:
+        return ipaddress.ip_address(remote or "").is_loopback
+    except ValueError:
+        return False
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+async def _body(request: web.Request, kind: type[T]) -> T:
+    body = await request.read()
+    return msgspec.json.decode(body or b"{}", type=kind)
+
+
+def _number(value: Number, name: str) -> Decimal:
+    try:
+        number = Decimal(value)
+    except ArithmeticError:
+        raise UsageError(f'{name}: give a number, for example 100 or "0.5", not {value!r}') from None
+    if not number.is_finite() or number < 0 or number > Decimal("1e15") or abs(number.adjusted()) > 20:
+        raise UsageError(f"{name}: give a positive number, not {value}")
+    return number
+
+
+def _whole(request: web.Request, name: str, default: int) -> int:
+    value = request.query.get(name, "")
+    if not value:
+        return default
+    if not value.isascii() or not value.isdigit() or len(value) > 15:
+        raise UsageError(f"{name}: give a whole number, not {value!r}")
+    return int(value)
+
+
+def _answer(status: int, data: object) -> web.Response:
+    return web.Response(body=_encode(data), status=status, content_type="application/json")

@@ -1,0 +1,128 @@
+"""One account in memory: its live orders, positions and plans, and what it can spend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+
+import msgspec
+
+from shared.domain.order import PositionSide
+from trader.paper.contract import ContractSpec
+from trader.paper.engine.model import (
+    AccountRecord,
+    MarginMode,
+    Order,
+    Plan,
+    PlanKind,
+    Position,
+    SymbolSettings,
+)
+from trader.paper.engine.money import ZERO
+
+DEFAULT_LEVERAGE = 10
+
+
+class Funds(msgspec.Struct, frozen=True):
+    """Where the money of an account is, in quote currency.
+
+    ``wallet`` is the sum of the ledger; ``locked`` is reserved by resting orders; ``isolated`` and
+    ``crossed`` are the initial margins of the positions, the ``*_unrealised`` their profits at mark.
+    """
+
+    wallet: Decimal
+    locked: Decimal
+    isolated: Decimal
+    crossed: Decimal
+    isolated_unrealised: Decimal
+    crossed_unrealised: Decimal
+
+    @property
+    def equity(self) -> Decimal:
+        return self.wallet + self.isolated_unrealised + self.crossed_unrealised
+
+    @property
+    def available(self) -> Decimal:
+        """The wallet without isolated margins and locked orders."""
+        return self.wallet - self.isolated - self.locked
+
+    @property
+    def free(self) -> Decimal:
+        """What a new position may use. Unrealised losses of crossed positions count, profits do not."""
+        return self.available - self.crossed + min(ZERO, self.crossed_unrealised)
+
+
+class Account:
+    """The mutable side of an account. Only live orders and live plans are kept in memory."""
+
+    __slots__ = ("clients", "locked", "orders", "plan_clients", "plans", "positions", "record")
+
+    def __init__(self, record: AccountRecord) -> None:
+        self.record = record
+        self.orders: dict[int, Order] = {}
+        self.clients: dict[str, int] = {}
+        self.plans: dict[int, Plan] = {}
+        self.plan_clients: dict[str, int] = {}
+        self.positions: dict[tuple[str, PositionSide], Position] = {}
+        self.locked = ZERO
+
+    @property
+    def id(self) -> int:
+        return self.record.id
+
+    def settings(self, spec: ContractSpec) -> SymbolSettings:
+        """The symbol's settings; what was never set is crossed margin at 10x (or the symbol's maximum)."""
+        found = self.record.settings.get(spec.symbol)
+        if found is None:
+            leverage = min(DEFAULT_LEVERAGE, spec.max_leverage)
+            found = SymbolSettings(
+                margin_mode=MarginMode.CROSSED,
+                long_leverage=leverage,
+                short_leverage=leverage,
+                cross_leverage=leverage,
+            )
+        return found
+
+    def held(self, symbol: str) -> Iterator[Position]:
+        """The positions of a symbol: none, one, or two in hedge mode."""
+        for side in PositionSide:
+            position = self.positions.get((symbol, side))
+            if position is not None:
+                yield position
+
+    def netted(self, symbol: str) -> Position | None:
+        """The one position of a symbol in one-way mode."""
+        return next(self.held(symbol), None)
+
+    def pending(self, symbol: str) -> Iterator[Order]:
+        return (order for order in self.orders.values() if order.symbol == symbol)
+
+    def busy(self, symbol: str) -> bool:
+        """True while the symbol has a position or a resting order."""
+        return next(self.held(symbol), None) is not None or next(self.pending(symbol), None) is not None
+
+    def protection(self, position: Position, kind: PlanKind) -> Plan | None:
+        """The plan of that kind which guards the position."""
+        for plan in self.guards(position):
+            if plan.kind is kind:
+                return plan
+        return None
+
+    def guards(self, position: Position) -> Iterator[Plan]:
+        for plan in self.plans.values():
+            if plan.symbol == position.symbol and plan.side is position.side:
+                yield plan
+
+    def funds(self, mark: Callable[[Position], Decimal]) -> Funds:
+        isolated = crossed = isolated_unrealised = crossed_unrealised = ZERO
+        for position in self.positions.values():
+            unrealised = position.unrealised(mark(position))
+            if position.margin_mode is MarginMode.ISOLATED:
+                isolated += position.margin
+                isolated_unrealised += unrealised
+            else:
+                crossed += position.initial_margin()
+                crossed_unrealised += unrealised
+        return Funds(
+            self.record.wallet, self.locked, isolated, crossed, isolated_unrealised, crossed_unrealised
+        )

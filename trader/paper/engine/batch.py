@@ -1,0 +1,94 @@
+"""What one command or one market event changed: written as one transaction, then pushed."""
+
+from __future__ import annotations
+
+from copy import copy
+from decimal import Decimal
+from typing import Protocol
+
+import msgspec
+
+from trader.paper.engine.model import (
+    AccountRecord,
+    Entry,
+    Fill,
+    Kind,
+    Order,
+    Plan,
+    Position,
+)
+
+PositionKey = tuple[int, str, str]
+
+
+class OrderStep(msgspec.Struct, frozen=True):
+    """One push of the ``orders`` channel: the order as it was then, and the fill that changed it."""
+
+    order: Order
+    fill: Fill | None = None
+
+
+class Batch(msgspec.Struct):
+    """Entities are kept once each in their latest form; steps, fills and entries in their order."""
+
+    accounts: dict[int, AccountRecord] = {}
+    orders: dict[int, Order] = {}
+    positions: dict[PositionKey, Position] = {}
+    plans: dict[int, Plan] = {}
+    fills: list[Fill] = []
+    entries: list[Entry] = []
+    closed: list[Position] = []
+    steps: list[OrderStep] = []
+    plan_steps: list[Plan] = []
+    totals: dict[Kind, Decimal] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self.accounts or self.orders or self.positions or self.plans or self.entries)
+
+    def order(self, order: Order, fill: Fill | None = None) -> None:
+        self.orders[order.id] = order
+        self.steps.append(OrderStep(copy(order), fill))
+
+    def plan(self, plan: Plan) -> None:
+        self.plans[plan.id] = plan
+        self.plan_steps.append(copy(plan))
+
+    def position(self, position: Position) -> None:
+        self.positions[(position.account, position.symbol, position.side.value)] = position
+
+
+class Query(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of history, newest first: ids below ``before``, created inside the times (ns)."""
+
+    symbol: str = ""
+    order_id: int = 0
+    before: int = 0
+    since_ns: int = 0
+    until_ns: int = 0
+    limit: int = 100
+
+
+class Restored(msgspec.Struct):
+    """What a store brings back at start."""
+
+    accounts: list[AccountRecord] = []
+    orders: list[Order] = []
+    positions: list[Position] = []
+    plans: list[Plan] = []
+    totals: dict[Kind, Decimal] = {}
+    last_id: int = 0
+
+
+class Store(Protocol):
+    """Where batches go. ``write`` returns when a killed process can no longer lose the batch."""
+
+    def write(self, batch: Batch) -> None: ...
+    def load(self) -> Restored: ...
+    def order(self, account: int, number: int) -> Order | None: ...
+    def order_by_client(self, account: int, client_id: str) -> Order | None: ...
+    def orders(self, account: int, query: Query) -> list[Order]: ...
+    def fills(self, account: int, query: Query) -> list[Fill]: ...
+    def plan(self, account: int, number: int) -> Plan | None: ...
+    def plans(self, account: int, query: Query) -> list[Plan]: ...
+    def closed(self, account: int, query: Query) -> list[Position]: ...
+    def entries(self, account: int, after: int, limit: int) -> list[Entry]: ...

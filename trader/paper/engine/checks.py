@@ -1,0 +1,131 @@
+"""The door: filters that an order passes before anything else happens. All raise :class:`Refused`."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+
+from shared.domain.order import OrderType, PositionSide, Side
+from trader.paper.contract import ContractSpec
+from trader.paper.engine.accounts import Account
+from trader.paper.engine.model import NewOrder, Preset
+from trader.paper.engine.money import LARGEST, MOST_DIGITS, decimals, is_multiple, text, times
+from trader.paper.engine.refusals import Reason, Refused
+from trader.paper.market import MarketState
+
+#: bitget.com contract list: maxProductOrderNum and maxSymbolOrderNum.
+MOST_ORDERS = 400
+MOST_SYMBOL_ORDERS = 200
+MOST_PLANS = 200
+
+_CLIENT_ID = re.compile(r"[0-9A-Za-z_:#\-+ ]{1,64}\Z")
+
+
+def number(value: Decimal, name: str) -> None:
+    """Positive, finite, and short enough for exact arithmetic."""
+    if not value.is_finite() or value < 0 or value > LARGEST or len(value.as_tuple().digits) > MOST_DIGITS:
+        raise Refused(Reason.BAD_VALUE, name)
+
+
+def client_id(account: Account, wanted: str) -> None:
+    """A client id is unique among *pending* orders only, as on the venue."""
+    if not wanted:
+        return
+    if not _CLIENT_ID.match(wanted):
+        raise Refused(Reason.BAD_CLIENT_ID, wanted)
+    if wanted in account.clients:
+        raise Refused(Reason.DUPLICATE_CLIENT_ID, wanted)
+
+
+def plan_client_id(account: Account, wanted: str) -> None:
+    if not wanted:
+        return
+    if not _CLIENT_ID.match(wanted):
+        raise Refused(Reason.BAD_CLIENT_ID, wanted)
+    if wanted in account.plan_clients:
+        raise Refused(Reason.DUPLICATE_CLIENT_ID, wanted)
+
+
+def room(account: Account, symbol: str) -> None:
+    if len(account.orders) >= MOST_ORDERS:
+        raise Refused(Reason.TOO_MANY_ORDERS, str(MOST_ORDERS))
+    if sum(1 for _ in account.pending(symbol)) >= MOST_SYMBOL_ORDERS:
+        raise Refused(Reason.TOO_MANY_ORDERS, str(MOST_SYMBOL_ORDERS))
+
+
+def size(spec: ContractSpec, value: Decimal, kind: OrderType) -> None:
+    """Decimals, step, minimum and maximum, in base coin."""
+    number(value, "size")
+    if decimals(value) > spec.size_places:
+        raise Refused(Reason.SIZE_DECIMALS, str(spec.size_places))
+    if value < spec.min_size:
+        raise Refused(Reason.SIZE_MINIMUM, text(spec.min_size))
+    if not is_multiple(value, spec.step):
+        raise Refused(Reason.SIZE_STEP, text(spec.step))
+    largest = spec.max_market_size if kind is OrderType.MARKET else spec.max_size
+    if largest and value > largest:
+        raise Refused(Reason.SIZE_MAXIMUM, text(largest))
+
+
+def tick(spec: ContractSpec, price: Decimal, name: str) -> None:
+    """Positive and on the price step."""
+    number(price, name)
+    if not price:
+        raise Refused(Reason.BAD_VALUE, name)
+    if decimals(price) > spec.price_places:
+        raise Refused(Reason.PRICE_DECIMALS, str(spec.price_places))
+    if not is_multiple(price, spec.tick):
+        raise Refused(Reason.PRICE_TICK, text(spec.tick))
+
+
+def band(state: MarketState, side: Side, price: Decimal) -> None:
+    """buy <= mark (1 + ratio), sell >= mark (1 - ratio)."""
+    spec = state.spec
+    if not state.mark:
+        return
+    if side is Side.BUY:
+        highest = state.mark * (1 + spec.buy_limit_ratio)
+        if price > highest:
+            raise Refused(Reason.PRICE_TOO_HIGH, text(highest))
+    else:
+        lowest = state.mark * (1 - spec.sell_limit_ratio)
+        if price < lowest:
+            raise Refused(Reason.PRICE_TOO_LOW, text(lowest))
+
+
+def value(spec: ContractSpec, order: NewOrder, price: Decimal) -> None:
+    """At least the minimum value in quote currency; closing orders never come here."""
+    if times(price, order.size) < spec.min_notional:
+        raise Refused(Reason.VALUE_MINIMUM, text(spec.min_notional))
+
+
+_WRONG_SIDE = {
+    (PositionSide.LONG, True): Reason.LONG_TAKE_PROFIT_PRICE,
+    (PositionSide.SHORT, True): Reason.SHORT_TAKE_PROFIT_PRICE,
+    (PositionSide.LONG, False): Reason.LONG_STOP_LOSS_PRICE,
+    (PositionSide.SHORT, False): Reason.SHORT_STOP_LOSS_PRICE,
+}
+
+
+def trigger(side: PositionSide, takes_profit: bool, price: Decimal, reference: Decimal) -> None:
+    """A long takes profit above the reference price and stops below it; a short the other way."""
+    above = takes_profit == (side is PositionSide.LONG)
+    if price <= reference if above else price >= reference:
+        raise Refused(_WRONG_SIDE[(side, takes_profit)], text(reference))
+
+
+def preset(spec: ContractSpec, wanted: Preset, side: PositionSide, reference: Decimal) -> None:
+    """Protection that rides on an order, judged against the order's limit price or the last price."""
+    for price, takes_profit, name in (
+        (wanted.take_profit, True, "presetStopSurplusPrice"),
+        (wanted.stop_loss, False, "presetStopLossPrice"),
+    ):
+        if price is not None:
+            tick(spec, price, name)
+            trigger(side, takes_profit, price, reference)
+    for price, name in (
+        (wanted.take_profit_execute, "presetStopSurplusExecutePrice"),
+        (wanted.stop_loss_execute, "presetStopLossExecutePrice"),
+    ):
+        if price is not None:
+            tick(spec, price, name)

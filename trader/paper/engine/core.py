@@ -1,0 +1,130 @@
+"""The shared heart of the engine: time, ids, markets, accounts, the ledger, and the open batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+
+from trader.paper.contract import FUTURES, ContractSpec
+from trader.paper.engine.accounts import Account
+from trader.paper.engine.batch import Batch, Store
+from trader.paper.engine.index import SymbolIndex
+from trader.paper.engine.model import AccountRecord, Entry, Kind, Order, Plan, Position
+from trader.paper.engine.money import ZERO, negated, plus
+from trader.paper.engine.refusals import Reason, Refused
+from trader.paper.market import MarketHub, MarketState
+
+#: Bitget's order ids are snowflakes of 19 digits: milliseconds since an epoch of its own, shifted.
+_EPOCH_MS = 1_420_070_400_000
+_LOWEST_ID = 10**18
+
+Listener = Callable[[Batch], None]
+
+
+class Core:
+    """State and bookkeeping that orders, positions, protection and liquidation share."""
+
+    def __init__(self, hub: MarketHub, store: Store) -> None:
+        self.hub = hub
+        self.store = store
+        self.now_ns = hub.now_ns
+        self.accounts: dict[int, Account] = {}
+        self.by_key: dict[str, Account] = {}
+        self.symbols: dict[str, SymbolIndex] = {}
+        self.live_orders: dict[int, Order] = {}
+        self.resting: set[int] = set()
+        self.live_plans: dict[int, Plan] = {}
+        self.open_positions: dict[int, Position] = {}
+        self.liquidation_prices: dict[int, Decimal] = {}
+        self.totals: dict[Kind, Decimal] = {}
+        self.listeners: list[Listener] = []
+        self.last_id = 0
+        self.batch = Batch()
+
+    # time
+
+    def command_time(self) -> None:
+        """A client acts: its time is the clock's, or the market's when a leap has outrun it."""
+        self.now_ns = max(self.now_ns, self.hub.clock.now_ns(), self.hub.now_ns)
+
+    def event_time(self) -> None:
+        """The market acts: during a leap of the clock its events carry their own, earlier times."""
+        self.now_ns = self.hub.now_ns
+
+    # markets
+
+    def state(self, symbol: str) -> MarketState:
+        state = self.hub.states.get((FUTURES, symbol))
+        if state is None:
+            raise Refused(Reason.UNKNOWN_SYMBOL, symbol)
+        return state
+
+    def spec(self, symbol: str) -> ContractSpec:
+        return self.state(symbol).spec
+
+    def index(self, symbol: str) -> SymbolIndex:
+        found = self.symbols.get(symbol)
+        if found is None:
+            found = self.symbols[symbol] = SymbolIndex()
+        return found
+
+    def mark(self, position: Position) -> Decimal:
+        """The mark price; a symbol that the tape does not carry stands at the entry price."""
+        state = self.hub.states.get((FUTURES, position.symbol))
+        return state.mark if state is not None and state.mark else position.entry
+
+    # ids and accounts
+
+    def next_id(self) -> int:
+        """Unique, growing, 19 digits; grows with tape time but never depends on it being sane."""
+        stamp = (self.now_ns // 1_000_000 - _EPOCH_MS) << 22
+        self.last_id = max(self.last_id + 1, stamp, _LOWEST_ID)
+        return self.last_id
+
+    def adopt(self, record: AccountRecord) -> Account:
+        account = self.accounts[record.id] = Account(record)
+        self.by_key[record.key] = account
+        return account
+
+    # the ledger
+
+    def post(self, account: Account, kind: Kind, ref: int, symbol: str, amount: Decimal) -> None:
+        """Book one amount: into the wallet, and out of the counter account of its kind.
+
+        The sum of a wallet and of all counter accounts never changes: nothing appears or vanishes.
+        Zero amounts leave no line.
+        """
+        if not amount:
+            return
+        record = account.record
+        record.wallet = plus(record.wallet, amount)
+        record.seq += 1
+        self.totals[kind] = self.batch.totals[kind] = plus(self.totals.get(kind, ZERO), negated(amount))
+        self.batch.accounts[record.id] = record
+        self.batch.entries.append(
+            Entry(
+                account=record.id,
+                seq=record.seq,
+                ns=self.now_ns,
+                kind=kind,
+                ref=str(ref),
+                symbol=symbol,
+                amount=amount,
+                balance=record.wallet,
+            )
+        )
+
+    # the batch
+
+    def touch(self, account: Account) -> None:
+        """The account's own record changed (settings, modes, money)."""
+        self.batch.accounts[account.id] = account.record
+
+    def commit(self) -> None:
+        """Store what changed, then tell the listeners. Called at the end of every command and event."""
+        if not self.batch:
+            return
+        batch, self.batch = self.batch, Batch()
+        self.store.write(batch)
+        for listener in self.listeners:
+            listener(batch)

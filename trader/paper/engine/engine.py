@@ -1,0 +1,306 @@
+"""The engine as the faces see it: commands, questions, and its ear on the market.
+
+Every command either does everything and is stored before it returns, or raises ``Refused`` and has
+changed nothing. All is synchronous; who calls it decides what happens at the same time as what.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+
+from shared.domain.order import PositionSide
+from trader.paper.contract import FUTURES
+from trader.paper.engine import (
+    checks,
+    liquidation,
+    matching,
+    orders,
+    placing,
+    positions,
+    protection,
+    settings,
+    triggers,
+)
+from trader.paper.engine.accounts import Account, Funds
+from trader.paper.engine.batch import Batch, Query, Store
+from trader.paper.engine.core import Core
+from trader.paper.engine.model import (
+    AccountRecord,
+    Entry,
+    Fill,
+    Kind,
+    MarginMode,
+    NewOrder,
+    Order,
+    Plan,
+    PlanKind,
+    PlanState,
+    Position,
+    PositionMode,
+    SymbolSettings,
+)
+from trader.paper.engine.refusals import Reason, Refused
+from trader.paper.market import FundingDue, MarketEvent, MarketHub, MarketState, SymbolAdded, Traded
+
+#: A market event settles in a few rounds; this bounds a chain of fills that set off each other.
+_MOST_ROUNDS = 50
+
+
+class Engine:
+    """One engine for all accounts and faces."""
+
+    def __init__(self, hub: MarketHub, store: Store) -> None:
+        self.core = Core(hub, store)
+        self._restore()
+        hub.subscribe(self._on_market)
+
+    # accounts
+
+    def open_account(self, record: AccountRecord, balance: Decimal) -> Account:
+        """A new account with its first deposit (zero is none)."""
+        checks.number(balance, "balance")
+        core = self.core
+        core.command_time()
+        record.id = max(core.accounts, default=0) + 1
+        record.created_ns = core.now_ns
+        account = core.adopt(record)
+        core.touch(account)
+        core.post(account, Kind.DEPOSIT, record.id, "", balance)
+        core.commit()
+        return account
+
+    def account(self, number: int) -> Account | None:
+        return self.core.accounts.get(number)
+
+    def by_key(self, key: str) -> Account | None:
+        return self.core.by_key.get(key)
+
+    @property
+    def accounts(self) -> list[Account]:
+        return list(self.core.accounts.values())
+
+    def funds(self, account: Account) -> Funds:
+        return account.funds(self.core.mark)
+
+    def entries(self, account: Account, after: int = 0, limit: int = 100_000) -> list[Entry]:
+        """The ledger from ``after`` on, oldest first."""
+        return self.core.store.entries(account.id, after, limit)
+
+    # settings
+
+    def set_leverage(
+        self, account: Account, symbol: str, value: int | settings.Leverage, side: PositionSide | None = None
+    ) -> SymbolSettings:
+        self.core.command_time()
+        if isinstance(value, int):
+            mode = account.settings(self.core.spec(symbol)).margin_mode
+            hedge = account.record.position_mode is PositionMode.HEDGE
+            value = settings.leverage_for(mode, hedge, value, side)
+        changed = settings.set_leverage(self.core, account, symbol, value)
+        self._finish(symbol)
+        return changed
+
+    def set_margin_mode(self, account: Account, symbol: str, mode: MarginMode) -> SymbolSettings:
+        self.core.command_time()
+        changed = settings.set_margin_mode(self.core, account, symbol, mode)
+        self.core.commit()
+        return changed
+
+    def set_position_mode(self, account: Account, mode: PositionMode) -> None:
+        self.core.command_time()
+        settings.set_position_mode(self.core, account, mode)
+        self.core.commit()
+
+    # orders
+
+    def place(self, account: Account, new: NewOrder) -> placing.Placed:
+        self.core.command_time()
+        placed = placing.place(self.core, account, new)
+        self._finish(new.symbol)
+        return placed
+
+    def cancel(self, account: Account, order: Order) -> None:
+        self.core.command_time()
+        orders.cancel(self.core, account, order)
+        self.core.commit()
+
+    def cancel_all(self, account: Account, symbol: str = "") -> list[Order]:
+        """Cancel every resting order (of one symbol); those that were."""
+        self.core.command_time()
+        found = [order for order in account.orders.values() if symbol in ("", order.symbol)]
+        for order in found:
+            orders.cancel(self.core, account, order)
+        self.core.commit()
+        return found
+
+    def close_positions(
+        self, account: Account, symbol: str = "", side: PositionSide | None = None
+    ) -> tuple[list[Order], list[tuple[Position, Refused]]]:
+        """Close at market; (orders, what could not be closed and why). Nothing held is a refusal."""
+        self.core.command_time()
+        found = [
+            position
+            for position in account.positions.values()
+            if symbol in ("", position.symbol) and side in (None, position.side)
+        ]
+        if not found:
+            raise Refused(Reason.NO_POSITION, symbol)
+        done: list[Order] = []
+        failed: list[tuple[Position, Refused]] = []
+        for position in found:
+            try:
+                done.append(placing.close_position(self.core, account, position))
+            except Refused as refused:
+                failed.append((position, refused))
+        for name in {position.symbol for position in found}:
+            self._settle(self.core.state(name))
+        self.core.commit()
+        return done, failed
+
+    def pending(self, account: Account, number: int = 0, client_id: str = "") -> Order | None:
+        """A resting order by id or client id."""
+        return account.orders.get(number or account.clients.get(client_id, 0))
+
+    def order(self, account: Account, number: int = 0, client_id: str = "") -> Order | None:
+        """Any order of the account; of several with one client id the pending, else the newest."""
+        found = self.pending(account, number, client_id)
+        if found is not None:
+            return found
+        store = self.core.store
+        return store.order(account.id, number) if number else store.order_by_client(account.id, client_id)
+
+    def orders(self, account: Account, query: Query) -> list[Order]:
+        """Finished orders, newest first."""
+        return self.core.store.orders(account.id, query)
+
+    def fills(self, account: Account, query: Query) -> list[Fill]:
+        return self.core.store.fills(account.id, query)
+
+    # protection
+
+    def place_plan(self, account: Account, new: protection.NewPlan) -> Plan:
+        self.core.command_time()
+        plan = protection.place(self.core, account, new)
+        self._finish(new.symbol)
+        return plan
+
+    def place_plans(self, account: Account, wanted: list[protection.NewPlan]) -> list[Plan]:
+        """All or none."""
+        self.core.command_time()
+        for new in wanted:
+            protection.check(self.core, account, new)
+        named = [new.client_id for new in wanted if new.client_id]
+        if len(set(named)) < len(named):
+            raise Refused(Reason.DUPLICATE_CLIENT_ID, named[0])
+        placed = [protection.place(self.core, account, new) for new in wanted]
+        for symbol in {new.symbol for new in wanted}:
+            self._settle(self.core.state(symbol))
+        self.core.commit()
+        return placed
+
+    def cancel_plan(self, account: Account, plan: Plan) -> None:
+        self.core.command_time()
+        protection.end(self.core, account, plan, PlanState.CANCELLED)
+        self.core.commit()
+
+    def live_plan(self, account: Account, number: int = 0, client_id: str = "") -> Plan | None:
+        return account.plans.get(number or account.plan_clients.get(client_id, 0))
+
+    def plans(self, account: Account, query: Query) -> list[Plan]:
+        """Finished plans, newest first."""
+        return self.core.store.plans(account.id, query)
+
+    # positions
+
+    def liquidation_price(self, account: Account, position: Position, funds: Funds) -> Decimal:
+        return liquidation.price_of(self.core, account, position, funds)
+
+    def crossed_margins(self, account: Account, funds: Funds) -> tuple[Decimal, Decimal]:
+        """(equity behind the crossed positions, their maintenance)."""
+        return liquidation.crossed_margins(self.core, account, funds)
+
+    def guard(self, account: Account, position: Position, kind: PlanKind) -> Plan | None:
+        return account.protection(position, kind)
+
+    def closed(self, account: Account, query: Query) -> list[Position]:
+        """Positions that were closed, newest first."""
+        return self.core.store.closed(account.id, query)
+
+    # outside
+
+    def listen(self, listener: Callable[[Batch], None]) -> None:
+        """Called after every stored change, in the order of the changes."""
+        self.core.listeners.append(listener)
+
+    def unheard(self) -> list[tuple[str, Decimal]]:
+        """Symbols with orders or positions that the hub does not carry, with a price of theirs."""
+        core = self.core
+        used = {order.symbol: order.price for order in core.live_orders.values()}
+        used |= {position.symbol: position.entry for position in core.open_positions.values()}
+        return sorted(item for item in used.items() if (FUTURES, item[0]) not in core.hub.states)
+
+    def _finish(self, symbol: str) -> None:
+        self._settle(self.core.state(symbol))
+        self.core.commit()
+
+    def _settle(self, state: MarketState, *, moved: bool = False, trade: Decimal | None = None) -> None:
+        """Let the present price do what it must, until quiet: fills, protection, liquidation.
+
+        Resting orders are looked at only when the market ``moved``: the book of the tape still shows
+        what an order has just taken, and must not give it a second time.
+        """
+        core = self.core
+        if not state.trading or state.symbol not in core.symbols:
+            return
+        for _ in range(_MOST_ROUNDS):
+            busy = matching.touched(core, state, trade) if moved else False
+            busy |= triggers.fire(core, state)
+            busy |= liquidation.check(core, state)
+            if not busy:
+                return
+
+    def _on_market(self, event: MarketEvent) -> None:
+        state = event.state
+        if state.market != FUTURES or state.symbol not in self.core.symbols or isinstance(event, SymbolAdded):
+            return
+        self.core.event_time()
+        if isinstance(event, FundingDue):
+            positions.fund(self.core, state.symbol, event.rate, event.mark)
+        self._settle(state, moved=True, trade=event.price if isinstance(event, Traded) else None)
+        self.core.commit()
+
+    def _restore(self) -> None:
+        restored = self.core.store.load()
+        core = self.core
+        core.last_id = restored.last_id
+        core.totals = dict(restored.totals)
+        for record in restored.accounts:
+            core.adopt(record)
+        for position in restored.positions:
+            core.accounts[position.account].positions[(position.symbol, position.side)] = position
+            core.open_positions[position.id] = position
+        for order in restored.orders:
+            account = core.accounts[order.account]
+            account.orders[order.id] = order
+            account.clients[order.client_id] = order.id
+            core.live_orders[order.id] = order
+        for plan in restored.plans:
+            account = core.accounts[plan.account]
+            account.plans[plan.id] = plan
+            account.plan_clients[plan.client_id] = plan.id
+            core.live_plans[plan.id] = plan
+
+    def arm(self) -> None:
+        """After a restart, when the market stands: put what was restored back into the indexes."""
+        core = self.core
+        for position in core.open_positions.values():
+            positions.watch(core, core.accounts[position.account], position)
+        for order in core.live_orders.values():
+            orders.index_again(core, core.accounts[order.account], order)
+        for plan in core.live_plans.values():
+            protection.watch(core, plan)
+        for symbol in list(core.symbols):
+            core.command_time()
+            self._settle(core.state(symbol), moved=True)
+        core.commit()

@@ -1,0 +1,75 @@
+"""Per-symbol indexes, so that a market event touches only the orders whose price it crossed."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from decimal import Decimal
+
+from trader.paper.engine.model import Reference
+
+
+class PriceIndex:
+    """Ids by price. ``rising``: due when the market is at or above their price; else at or below.
+
+    The nearest price comes first, and of equal prices the older id.
+    """
+
+    __slots__ = ("_items", "_sign")
+
+    def __init__(self, *, rising: bool) -> None:
+        self._sign = 1 if rising else -1
+        self._items: list[tuple[Decimal, int]] = []
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def add(self, price: Decimal, number: int) -> None:
+        insort(self._items, (self._sign * price, number))
+
+    def remove(self, price: Decimal, number: int) -> None:
+        """Forget an entry; one that is not there is a bug and raises ``KeyError``."""
+        item = (self._sign * price, number)
+        at = bisect_left(self._items, item)
+        if at == len(self._items) or self._items[at] != item:
+            raise KeyError(item)
+        del self._items[at]
+
+    def due(self, market: Decimal) -> list[int]:
+        """Ids that a market at this price has reached, nearest first. Does not remove them."""
+        level = self._sign * market
+        found: list[int] = []
+        for price, number in self._items:
+            if price > level:
+                break
+            found.append(number)
+        return found
+
+
+class SymbolIndex:
+    """Everything that waits for one symbol's price.
+
+    ``buys`` are due when the best ask falls to them, ``sells`` when the best bid rises to them;
+    ``long_liquidations`` when the mark falls, ``short_liquidations`` when it rises. ``crossed``
+    holds the accounts with a cross-margin position here (a dict keeps their order).
+    """
+
+    __slots__ = (
+        "buys",
+        "checked_mark",
+        "crossed",
+        "falling",
+        "long_liquidations",
+        "rising",
+        "sells",
+        "short_liquidations",
+    )
+
+    def __init__(self) -> None:
+        self.buys = PriceIndex(rising=False)
+        self.sells = PriceIndex(rising=True)
+        self.rising = {reference: PriceIndex(rising=True) for reference in Reference}
+        self.falling = {reference: PriceIndex(rising=False) for reference in Reference}
+        self.long_liquidations = PriceIndex(rising=False)
+        self.short_liquidations = PriceIndex(rising=True)
+        self.crossed: dict[int, bool] = {}
+        self.checked_mark: Decimal | None = None

@@ -1,0 +1,330 @@
+"""What the engine keeps: orders, fills, positions, plans, ledger entries, accounts' own settings.
+
+Money and sizes are exact ``Decimal``, sizes in base coin, times in UTC nanoseconds of the tape's
+clock. Order side is the true trade direction (closing a long is a sell) whatever a face calls it.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import StrEnum
+
+import msgspec
+
+from shared.domain.order import OrderType, PositionSide, Side
+from trader.paper.engine.money import ZERO, divided
+
+
+class Force(StrEnum):
+    GTC = "gtc"
+    IOC = "ioc"
+    FOK = "fok"
+    POST_ONLY = "post_only"
+
+
+class MarginMode(StrEnum):
+    ISOLATED = "isolated"
+    CROSSED = "crossed"
+
+
+class PositionMode(StrEnum):
+    ONE_WAY = "one_way_mode"
+    HEDGE = "hedge_mode"
+
+
+class State(StrEnum):
+    LIVE = "live"
+    PARTIALLY_FILLED = "partially_filled"
+    FILLED = "filled"
+    CANCELED = "canceled"
+
+
+class Source(StrEnum):
+    """What made an order."""
+
+    CLIENT = "normal"
+    TAKE_PROFIT = "take_profit"
+    STOP_LOSS = "stop_loss"
+    POSITION_TAKE_PROFIT = "pos_take_profit"
+    POSITION_STOP_LOSS = "pos_stop_loss"
+    CLOSE_POSITIONS = "close_positions"
+    LIQUIDATION = "liquidation"
+
+
+class PlanKind(StrEnum):
+    """Protection: of the whole position (``POS_*``) or of a part of it."""
+
+    POS_PROFIT = "pos_profit"
+    POS_LOSS = "pos_loss"
+    PROFIT = "profit_plan"
+    LOSS = "loss_plan"
+
+    @property
+    def takes_profit(self) -> bool:
+        return self in (PlanKind.POS_PROFIT, PlanKind.PROFIT)
+
+    @property
+    def whole(self) -> bool:
+        return self in (PlanKind.POS_PROFIT, PlanKind.POS_LOSS)
+
+
+class Reference(StrEnum):
+    """Which price a trigger watches."""
+
+    LAST = "last"
+    MARK = "mark"
+
+
+class PlanState(StrEnum):
+    LIVE = "live"
+    EXECUTED = "executed"
+    FAILED = "fail_execute"
+    CANCELLED = "cancelled"
+
+
+class Kind(StrEnum):
+    """Ledger entry kinds. Negative amounts leave the wallet."""
+
+    DEPOSIT = "deposit"
+    OPEN_FEE = "open_fee"
+    CLOSE_FEE = "close_fee"
+    REALISED_PNL = "realised_pnl"
+    FUNDING = "funding"
+    LIQUIDATION_FEE = "liquidation_fee"
+    INSURANCE = "insurance"
+
+
+def exit_side(side: PositionSide) -> Side:
+    """The trade that closes a position of that side."""
+    return Side.SELL if side is PositionSide.LONG else Side.BUY
+
+
+def entry_side(side: PositionSide) -> Side:
+    return Side.BUY if side is PositionSide.LONG else Side.SELL
+
+
+def opened_by(side: Side) -> PositionSide:
+    """The position that a trade opens."""
+    return PositionSide.LONG if side is Side.BUY else PositionSide.SHORT
+
+
+def closed_by(side: Side) -> PositionSide:
+    """The position that a trade closes."""
+    return PositionSide.SHORT if side is Side.BUY else PositionSide.LONG
+
+
+class Preset(msgspec.Struct, frozen=True, kw_only=True):
+    """Protection that rides on an order; ``None`` = none. Execute price ``None`` = market."""
+
+    take_profit: Decimal | None = None
+    stop_loss: Decimal | None = None
+    take_profit_execute: Decimal | None = None
+    stop_loss_execute: Decimal | None = None
+
+
+class NewOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """An order as a face hands it in. ``hedge_close`` is ``None`` when the client did not say."""
+
+    symbol: str
+    side: Side
+    type: OrderType
+    size: Decimal
+    margin_mode: MarginMode
+    price: Decimal | None = None
+    force: Force = Force.GTC
+    client_id: str = ""
+    hedge_close: bool | None = None
+    reduce_only: bool = False
+    preset: Preset = Preset()
+    point: str = "API"
+
+
+class Order(msgspec.Struct, kw_only=True):
+    """``value`` is the sum of price x size of its fills; ``locked`` the margin it reserves while resting.
+
+    ``closing`` orders can only shrink a position (reduce-only, or a hedge-mode close) and then
+    ``position_side`` is that position; for the others it is the position they would open.
+    """
+
+    id: int
+    account: int
+    symbol: str
+    client_id: str
+    side: Side
+    position_side: PositionSide
+    type: OrderType
+    force: Force
+    price: Decimal
+    size: Decimal
+    margin_mode: MarginMode
+    leverage: int
+    mode: PositionMode
+    closing: bool
+    reduce_only: bool
+    source: Source
+    point: str
+    created_ns: int
+    updated_ns: int
+    preset: Preset = Preset()
+    state: State = State.LIVE
+    filled: Decimal = ZERO
+    value: Decimal = ZERO
+    fee: Decimal = ZERO
+    profit: Decimal = ZERO
+    locked: Decimal = ZERO
+    cancel_reason: str = ""
+    liquidation_price: Decimal = ZERO
+
+    @property
+    def remaining(self) -> Decimal:
+        return self.size - self.filled
+
+    @property
+    def live(self) -> bool:
+        return self.state is State.LIVE or self.state is State.PARTIALLY_FILLED
+
+    @property
+    def average(self) -> Decimal:
+        return divided(self.value, self.filled) if self.filled else ZERO
+
+
+class Fill(msgspec.Struct, frozen=True, kw_only=True):
+    """One trade of one order. ``fee`` is negative when paid; ``profit`` excludes fees and funding."""
+
+    id: int
+    order_id: int
+    account: int
+    symbol: str
+    client_id: str
+    side: Side
+    position_side: PositionSide
+    closing: bool
+    type: OrderType
+    mode: PositionMode
+    source: Source
+    point: str
+    price: Decimal
+    size: Decimal
+    value: Decimal
+    fee: Decimal
+    profit: Decimal
+    taker: bool
+    ns: int
+
+
+class Position(msgspec.Struct, kw_only=True):
+    """``open_value`` is entry price x size of what is held; ``margin`` binds only when isolated.
+
+    ``frozen`` is the size that resting closing orders claim. The ``opened_*`` and ``closed_*`` sums
+    and the fees cover the position's whole life (for its history row).
+    """
+
+    id: int
+    account: int
+    symbol: str
+    side: PositionSide
+    margin_mode: MarginMode
+    leverage: int
+    mode: PositionMode
+    created_ns: int
+    updated_ns: int
+    size: Decimal = ZERO
+    open_value: Decimal = ZERO
+    margin: Decimal = ZERO
+    frozen: Decimal = ZERO
+    profit: Decimal = ZERO
+    funding: Decimal = ZERO
+    open_fee: Decimal = ZERO
+    close_fee: Decimal = ZERO
+    opened_size: Decimal = ZERO
+    opened_value: Decimal = ZERO
+    closed_size: Decimal = ZERO
+    closed_value: Decimal = ZERO
+
+    @property
+    def entry(self) -> Decimal:
+        return divided(self.open_value, self.size) if self.size else ZERO
+
+    @property
+    def sign(self) -> int:
+        return 1 if self.side is PositionSide.LONG else -1
+
+    def unrealised(self, mark: Decimal) -> Decimal:
+        """(M - E) q for a long, (E - M) q for a short."""
+        return self.sign * (mark * self.size - self.open_value)
+
+    def initial_margin(self) -> Decimal:
+        """What binds: its own margin when isolated, entry value / leverage when crossed."""
+        if self.margin_mode is MarginMode.ISOLATED:
+            return self.margin
+        return divided(self.open_value, Decimal(self.leverage))
+
+
+class Plan(msgspec.Struct, kw_only=True):
+    """A protection order. ``size`` 0 = the whole position; ``execute`` ``None`` = at market."""
+
+    id: int
+    account: int
+    symbol: str
+    client_id: str
+    kind: PlanKind
+    side: PositionSide
+    trigger: Decimal
+    reference: Reference
+    execute: Decimal | None
+    size: Decimal
+    mode: PositionMode
+    margin_mode: MarginMode
+    created_ns: int
+    updated_ns: int
+    state: PlanState = PlanState.LIVE
+    execute_order_id: int = 0
+
+    @property
+    def fires_above(self) -> bool:
+        """Long profit and short loss fire when the price rises to the trigger."""
+        return self.kind.takes_profit == (self.side is PositionSide.LONG)
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One ledger line; ``seq`` counts from 1 per account, ``balance`` is the wallet after it."""
+
+    account: int
+    seq: int
+    ns: int
+    kind: Kind
+    ref: str
+    symbol: str
+    amount: Decimal
+    balance: Decimal
+
+
+class SymbolSettings(msgspec.Struct, kw_only=True):
+    margin_mode: MarginMode
+    long_leverage: int
+    short_leverage: int
+    cross_leverage: int
+
+    def leverage(self, mode: MarginMode, side: PositionSide) -> int:
+        if mode is MarginMode.CROSSED:
+            return self.cross_leverage
+        return self.long_leverage if side is PositionSide.LONG else self.short_leverage
+
+
+class AccountRecord(msgspec.Struct, kw_only=True):
+    """What is stored of an account. The secret and the passphrase never leave the state file and the answer to their creation."""
+
+    id: int
+    key: str
+    secret: str
+    passphrase: str
+    kind: str
+    label: str
+    created_ns: int
+    position_mode: PositionMode = PositionMode.ONE_WAY
+    wallet: Decimal = ZERO
+    seq: int = 0
+    settings: dict[str, SymbolSettings] = {}
+
+    def __repr__(self) -> str:
+        return f"AccountRecord(id={self.id}, kind={self.kind!r}, label={self.label!r})"

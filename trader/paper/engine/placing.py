@@ -1,0 +1,235 @@
+"""Placing an order: all checks first, then it trades or rests. A refused order has changed nothing."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from shared.domain.order import OrderType, PositionSide
+from trader.paper.engine import checks, matching, maths, orders
+from trader.paper.engine.accounts import Account
+from trader.paper.engine.core import Core
+from trader.paper.engine.model import (
+    Force,
+    MarginMode,
+    NewOrder,
+    Order,
+    Position,
+    PositionMode,
+    Source,
+    closed_by,
+    exit_side,
+    opened_by,
+)
+from trader.paper.engine.money import ZERO, divided, minus, plus, share, text, times
+from trader.paper.engine.refusals import Reason, Refused
+from trader.paper.market import MarketState
+
+Levels = list[tuple[Decimal, Decimal]]
+
+
+class Placed(msgspec.Struct, frozen=True):
+    """``displaced``: older reduce-only orders were cancelled to make room for this one."""
+
+    order: Order
+    displaced: bool = False
+
+
+class _Ticket(msgspec.Struct, kw_only=True):
+    """A checked order: what it will do, decided before anything changes.
+
+    ``levels`` trade at once; what is left then ``rests`` or is cancelled. ``held`` is the size of
+    the position that it nets before it opens.
+    """
+
+    side: PositionSide
+    closing: bool
+    size: Decimal
+    leverage: int
+    levels: Levels
+    rests: bool
+    held: Decimal = ZERO
+    displaced: list[Order] = []
+
+
+def place(core: Core, account: Account, new: NewOrder) -> Placed:
+    state = core.state(new.symbol)
+    ticket = _check(core, account, state, new)
+    if not ticket.closing:
+        _set_margin_mode(core, account, state, new)
+    for older in ticket.displaced:
+        orders.cancel(core, account, older, "reduce_only")
+    order = orders.make(
+        core,
+        account,
+        new,
+        position_side=ticket.side,
+        closing=ticket.closing,
+        size=ticket.size,
+        leverage=ticket.leverage,
+    )
+    matching.take(core, account, order, ticket.levels)
+    if order.live:
+        gone = order.closing and (order.symbol, order.position_side) not in account.positions
+        if ticket.rests and not gone:
+            left = max(ZERO, minus(ticket.held, order.filled))
+            orders.rest(core, account, order, max(ZERO, minus(order.remaining, left)))
+        else:
+            orders.cancel(core, account, order)
+    return Placed(order, bool(ticket.displaced))
+
+
+def close_position(core: Core, account: Account, position: Position) -> Order:
+    """Close the whole position at market, now."""
+    state = core.state(position.symbol)
+    if not state.trading:
+        raise Refused(Reason.NOT_OPEN, position.symbol)
+    if (state.book.best_bid if position.side is PositionSide.LONG else state.book.best_ask) is None:
+        raise Refused(Reason.NO_LIQUIDITY, position.symbol)
+    order = orders.forced(core, account, position, Source.CLOSE_POSITIONS)
+    matching.take_all(core, account, order, state)
+    return order
+
+
+def _set_margin_mode(core: Core, account: Account, state: MarketState, new: NewOrder) -> None:
+    """The symbol's margin mode follows the order that opens."""
+    settings = account.settings(state.spec)
+    if settings.margin_mode is not new.margin_mode:
+        account.record.settings[new.symbol] = msgspec.structs.replace(settings, margin_mode=new.margin_mode)
+        core.touch(account)
+
+
+def _check(core: Core, account: Account, state: MarketState, new: NewOrder) -> _Ticket:
+    checks.client_id(account, new.client_id)
+    checks.room(account, new.symbol)
+    if not state.trading:
+        raise Refused(Reason.NOT_OPEN, new.symbol)
+    checks.size(state.spec, new.size, new.type)
+    if new.type is OrderType.LIMIT:
+        if new.price is None:
+            raise Refused(Reason.BAD_VALUE, "price")
+        checks.tick(state.spec, new.price, "price")
+        checks.band(state, new.side, new.price)
+    hedge = account.record.position_mode is PositionMode.HEDGE
+    if hedge and new.hedge_close is None:
+        raise Refused(Reason.MODE_MISMATCH)
+    closing = bool(new.hedge_close) if hedge else new.reduce_only
+    ticket = _closing(account, state, new, hedge=hedge) if closing else _opening(core, account, state, new)
+    if new.type is OrderType.MARKET and not ticket.levels:
+        raise Refused(Reason.NO_LIQUIDITY, new.symbol)
+    return ticket
+
+
+def _levels(state: MarketState, new: NewOrder, size: Decimal) -> tuple[Levels, bool]:
+    """(what trades at once, whether the remainder rests)."""
+    if new.type is OrderType.MARKET:
+        return state.book.walk(new.side.value, size), False
+    levels = state.book.walk(new.side.value, size, new.price)
+    if new.force is Force.POST_ONLY:
+        return [], not levels
+    if new.force is Force.FOK and sum((part for _, part in levels), ZERO) < size:
+        return [], False
+    return levels, new.force is Force.GTC
+
+
+def _closing(account: Account, state: MarketState, new: NewOrder, *, hedge: bool) -> _Ticket:
+    side = closed_by(new.side)
+    position = account.positions.get((new.symbol, side))
+    if position is None:
+        raise Refused(Reason.NO_POSITION, new.symbol)
+    size, displaced = new.size, list[Order]()
+    free = minus(position.size, position.frozen)
+    if hedge:
+        if size > position.size or (new.type is OrderType.LIMIT and size > free):
+            raise Refused(Reason.ABOVE_POSITION, text(max(ZERO, free)))
+        if size > free:
+            displaced = [o for o in _resting_closes(account, position) if o.remaining == size][:1]
+            if not displaced and free <= 0:
+                raise Refused(Reason.ABOVE_POSITION, text(ZERO))
+            size = size if displaced else free
+    else:
+        size = min(size, position.size)
+        if new.type is OrderType.LIMIT:
+            for older in _resting_closes(account, position):
+                if size <= free:
+                    break
+                displaced.append(older)
+                free = plus(free, older.remaining)
+    levels, rests = _levels(state, new, size)
+    return _Ticket(
+        side=side,
+        closing=True,
+        size=size,
+        leverage=position.leverage,
+        levels=levels,
+        rests=rests,
+        displaced=displaced,
+    )
+
+
+def _resting_closes(account: Account, position: Position) -> list[Order]:
+    """Oldest first."""
+    return [o for o in account.pending(position.symbol) if o.closing and o.position_side is position.side]
+
+
+def _opening(core: Core, account: Account, state: MarketState, new: NewOrder) -> _Ticket:
+    spec, side = state.spec, opened_by(new.side)
+    settings = account.settings(spec)
+    if settings.margin_mode is not new.margin_mode and account.busy(new.symbol):
+        raise Refused(Reason.MARGIN_MODE_BLOCKED, new.symbol)
+    reference = new.price if new.price is not None else state.last
+    checks.preset(spec, new.preset, side, reference)
+    netted = account.netted(new.symbol)
+    if account.record.position_mode is PositionMode.HEDGE or (
+        netted is not None and exit_side(netted.side) is not new.side
+    ):
+        netted = None
+    held = netted.size if netted is not None else ZERO
+    if new.size > held:
+        checks.value(spec, new, reference)
+    levels, rests = _levels(state, new, new.size)
+    leverage = settings.leverage(new.margin_mode, side)
+    ticket = _Ticket(
+        side=side, closing=False, size=new.size, leverage=leverage, levels=levels, rests=rests, held=held
+    )
+    _afford(core, account, new, ticket, netted)
+    return ticket
+
+
+def _afford(core: Core, account: Account, new: NewOrder, ticket: _Ticket, netted: Position | None) -> None:
+    """Margin and opening fee must fit into what is free once the netted part has closed."""
+    spec = core.spec(new.symbol)
+    closed_size = closed_value = opened_value = traded = ZERO
+    for price, part in ticket.levels:
+        closes = min(part, minus(ticket.held, closed_size))
+        closed_size = plus(closed_size, closes)
+        closed_value = plus(closed_value, times(price, closes))
+        opened_value = plus(opened_value, times(price, minus(part, closes)))
+        traded = plus(traded, part)
+    if ticket.rests and new.price is not None:
+        resting = minus(minus(ticket.size, traded), minus(ticket.held, closed_size))
+        opened_value = plus(opened_value, times(new.price, max(ZERO, resting)))
+    if not opened_value:
+        return
+    same = account.positions.get((new.symbol, ticket.side))
+    largest = maths.largest_value(spec, ticket.leverage)
+    if largest is not None and opened_value + (same.open_value if same else ZERO) > largest:
+        raise Refused(Reason.ABOVE_TIER, text(largest))
+    free = account.funds(core.mark).free
+    if netted is not None and closed_size:
+        free += _set_free(core, netted, closed_size, closed_value)
+    needed = divided(opened_value, Decimal(ticket.leverage)) + times(opened_value, spec.taker_fee)
+    if needed > free:
+        raise Refused(Reason.ABOVE_BALANCE if free > 0 else Reason.NO_BALANCE, text(max(ZERO, free)))
+
+
+def _set_free(core: Core, position: Position, size: Decimal, value: Decimal) -> Decimal:
+    """What closing ``size`` of a position for ``value`` adds to the free money of its account."""
+    profit = position.sign * (value - share(position.open_value, size, position.size))
+    fee = times(value, core.spec(position.symbol).taker_fee)
+    margin = share(position.initial_margin(), size, position.size)
+    paper_loss = ZERO
+    if position.margin_mode is MarginMode.CROSSED:
+        paper_loss = min(ZERO, share(position.unrealised(core.mark(position)), size, position.size))
+    return profit - fee + margin - paper_loss

@@ -1,0 +1,1 @@
+"""Faces: the wire protocols through which clients reach the one engine."""

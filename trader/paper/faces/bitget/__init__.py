@@ -1,0 +1,1 @@
+"""Bitget classic v2 over REST and websocket."""

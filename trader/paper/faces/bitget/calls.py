@@ -1,0 +1,72 @@
+"""What a REST handler gets, and the table that handlers enter themselves into."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import msgspec
+
+from trader.paper.engine.accounts import Account
+from trader.paper.engine.engine import Engine
+from trader.paper.faces.bitget.errors import refusal
+from trader.paper.faces.bitget.params import Params
+from trader.paper.market import MarketHub, MarketState
+
+
+class Call(msgspec.Struct):
+    """One request. ``caller`` is the account of a signed call."""
+
+    engine: Engine
+    hub: MarketHub
+    params: Params
+    caller: Account | None = None
+
+    @property
+    def account(self) -> Account:
+        if self.caller is None:
+            raise refusal("40001")
+        return self.caller
+
+    def state(self, symbol: str, market: str = "futures", code: str = "40034") -> MarketState:
+        """A symbol's market, or the venue's refusal."""
+        state = self.hub.get(market, symbol)
+        if state is None:
+            raise refusal(code, symbol)
+        return state
+
+
+Handler = Callable[[Call], object]
+H = TypeVar("H", bound=Handler)
+
+
+class Route(msgspec.Struct, frozen=True):
+    """``per_second`` is the venue's limit: per IP for public calls, per account for signed ones."""
+
+    handler: Handler
+    signed: bool
+    per_second: int
+
+
+ROUTES: dict[tuple[str, str], Route] = {}
+
+
+def _enter(method: str, path: str, per_second: int, *, signed: bool) -> Callable[[H], H]:
+    def entered(handler: H) -> H:
+        ROUTES[(method, path)] = Route(handler, signed, per_second)
+        return handler
+
+    return entered
+
+
+def public(path: str, per_second: int = 20) -> Callable[[H], H]:
+    """An unsigned GET."""
+    return _enter("GET", path, per_second, signed=False)
+
+
+def signed_get(path: str, per_second: int = 10) -> Callable[[H], H]:
+    return _enter("GET", path, per_second, signed=True)
+
+
+def signed_post(path: str, per_second: int = 10) -> Callable[[H], H]:
+    return _enter("POST", path, per_second, signed=True)

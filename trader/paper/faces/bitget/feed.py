@@ -1,0 +1,322 @@
+"""Public channels: one topic per channel and symbol, rendered once for all its subscribers.
+
+A topic pushes at most once per interval (the venue's own pace); what happens in between is folded
+together, so a slow or a fast market costs the same. Nothing runs while nobody listens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from abc import ABC, abstractmethod
+from decimal import Decimal
+from typing import Protocol
+
+import msgspec
+
+from shared import clock
+from shared.clock import MILLISECOND
+from trader.paper.contract import FUTURES
+from trader.paper.engine.money import text
+from trader.paper.faces.bitget import candles
+from trader.paper.faces.bitget.public import change_24h, top, trade_row
+from trader.paper.market import MarketEvent, MarketHub, MarketState, SymbolAdded, Traded
+
+Arg = dict[str, object]
+TopicKey = tuple[str, str, str]  # market, symbol, channel
+
+_BOOK_LEVELS = 200
+_TRADES_IN_SNAPSHOT = 50
+_CANDLES_IN_SNAPSHOT = 500
+_encode = msgspec.json.Encoder().encode
+
+
+class Subscriber(Protocol):
+    def push_public(self, key: TopicKey, message: str, *, latest: bool) -> None:
+        """``latest``: an older unsent message of the same topic is worthless now."""
+
+
+def frame(action: str, arg: Arg, data: object) -> str:
+    message = {"action": action, "arg": arg, "data": data, "ts": clock.now_ms()}
+    return _encode(message).decode()
+
+
+class Topic(ABC):
+    """One channel of one symbol. ``latest_only`` topics are whole pictures: only the newest counts."""
+
+    latest_only = True
+    interval_ms = 300
+
+    def __init__(self, state: MarketState, arg: Arg) -> None:
+        self.state = state
+        self.arg = arg
+        self.key: TopicKey = (state.market, state.symbol, str(arg["channel"]))
+        self.subscribers: dict[Subscriber, None] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._sent_at = 0.0
+
+    @abstractmethod
+    def data(self) -> object:
+        """What a push carries."""
+
+    def first(self) -> str:
+        """What a new subscriber gets at once."""
+        return frame("snapshot", self.arg, self.data())
+
+    def update(self) -> str | None:
+        """The next push to all, or ``None`` when there is nothing to say."""
+        return frame("snapshot", self.arg, self.data())
+
+    def heard(self, event: MarketEvent) -> bool:
+        """Take an event in; whether a push is due."""
+        return isinstance(event, MarketEvent)
+
+    def add(self, subscriber: Subscriber) -> None:
+        self.flush()
+        self.subscribers[subscriber] = None
+        subscriber.push_public(self.key, self.first(), latest=False)
+
+    def remove(self, subscriber: Subscriber) -> bool:
+        """True when nobody is left."""
+        self.subscribers.pop(subscriber, None)
+        if self.subscribers:
+            return False
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        return True
+
+    def touch(self) -> None:
+        """Push now, or when the interval since the last push is over."""
+        if self._timer is None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_at(max(loop.time(), self._sent_at + self.interval_ms / 1000), self.flush)
+
+    def flush(self) -> None:
+        if self._timer is None:
+            return
+        self._timer.cancel()
+        self._timer = None
+        self._sent_at = asyncio.get_running_loop().time()
+        message = self.update()
+        if message is not None:
+            for subscriber in self.subscribers:
+                subscriber.push_public(self.key, message, latest=self.latest_only)
+
+
+class TickerTopic(Topic):
+    def data(self) -> object:
+        state = self.state
+        bid, bid_size, ask, ask_size = top(state)
+        start, change = text(state.open_24h), change_24h(state)
+        row: dict[str, object] = {
+            "instId": state.symbol,
+            "lastPr": text(state.last),
+            "bidPr": bid,
+            "askPr": ask,
+            "bidSz": bid_size,
+            "askSz": ask_size,
+            "open24h": start,
+            "high24h": text(state.high_24h),
+            "low24h": text(state.low_24h),
+            "change24h": change,
+        }
+        if state.market == FUTURES:
+            row |= {
+                "fundingRate": text(state.funding_rate),
+                "nextFundingTime": str(state.next_funding_ns // MILLISECOND),
+                "markPrice": text(state.mark),
+                "indexPrice": text(state.index),
+                "holdingAmount": "0",
+            }
+        row |= {
+            "baseVolume": text(state.base_volume),
+            "quoteVolume": text(state.quote_volume),
+            "openUtc": start,
+        }
+        if state.market == FUTURES:
+            row |= {"symbolType": 1, "symbol": state.symbol, "deliveryPrice": "0"}
+        else:
+            row["changeUtc24h"] = change
+        row["ts"] = str(state.ts_ns // MILLISECOND)
+        return [row]
+
+
+def _pairs(levels: list[tuple[Decimal, Decimal]]) -> list[list[str]]:
+    return [[text(price), text(size)] for price, size in levels]
+
+
+class DepthTopic(Topic):
+    """books1, books5, books15: always a whole picture of the top."""
+
+    def __init__(self, state: MarketState, arg: Arg, levels: int) -> None:
+        super().__init__(state, arg)
+        self.levels = levels
+        self.interval_ms = 10 if levels == 1 else 150
+
+    def data(self) -> object:
+        bids, asks = self.state.book.depth(self.levels)
+        return [
+            {
+                "asks": _pairs(asks),
+                "bids": _pairs(bids),
+                "checksum": 0,
+                "seq": self.state.seq,
+                "ts": str(self.state.ts_ns // MILLISECOND),
+            }
+        ]
+
+
+class BookTopic(Topic):
+    """books: a snapshot, then changes; ``pseq`` of each equals ``seq`` of the one before."""
+
+    latest_only = False
+    interval_ms = 150
+
+    def __init__(self, state: MarketState, arg: Arg) -> None:
+        super().__init__(state, arg)
+        self._seq = 0
+        self._bids: dict[str, str] = {}
+        self._asks: dict[str, str] = {}
+        self._take()
+
+    def data(self) -> object:
+        return [self._row(list(self._bids.items()), list(self._asks.items()), 0)]
+
+    def update(self) -> str | None:
+        bids, asks, before = self._bids, self._asks, self._seq
+        self._take()
+        changed_bids, changed_asks = _changes(bids, self._bids), _changes(asks, self._asks)
+        if not changed_bids and not changed_asks:
+            self._seq = before
+            return None
+        return frame("update", self.arg, [self._row(changed_bids, changed_asks, before)])
+
+    def _take(self) -> None:
+        bids, asks = self.state.book.depth(_BOOK_LEVELS)
+        self._bids = {text(price): text(size) for price, size in bids}
+        self._asks = {text(price): text(size) for price, size in asks}
+        self._seq = max(self._seq + 1, self.state.seq)
+
+    def _row(self, bids: list[tuple[str, str]], asks: list[tuple[str, str]], before: int) -> Arg:
+        return {
+            "asks": asks,
+            "bids": bids,
+            "checksum": self._checksum(),
+            "seq": self._seq,
+            "pseq": before,
+            "ts": str(self.state.ts_ns // MILLISECOND),
+        }
+
+    def _checksum(self) -> int:
+        """Signed CRC32 over the strings of the top 25 levels: bid:size:ask:size..."""
+        return checksum(list(self._bids.items())[:25], list(self._asks.items())[:25])
+
+
+def checksum(bids: list[tuple[str, str]], asks: list[tuple[str, str]]) -> int:
+    parts: list[str] = []
+    for index in range(max(len(bids), len(asks))):
+        for levels in (bids, asks):
+            parts.extend(levels[index] if index < len(levels) else ())
+    crc = zlib.crc32(":".join(parts).encode())
+    return crc - (1 << 32) if crc >= 1 << 31 else crc
+
+
+def _changes(before: dict[str, str], after: dict[str, str]) -> list[tuple[str, str]]:
+    """Levels to set, and with size 0 to delete."""
+    changed = [(price, size) for price, size in after.items() if before.get(price) != size]
+    return changed + [(price, "0") for price in before if price not in after]
+
+
+class TradeTopic(Topic):
+    latest_only = False
+    interval_ms = 50
+
+    def __init__(self, state: MarketState, arg: Arg) -> None:
+        super().__init__(state, arg)
+        self._fresh: list[dict[str, str]] = []
+
+    def data(self) -> object:
+        newest = list(self.state.trades)[-_TRADES_IN_SNAPSHOT:]
+        return [trade_row(trade) for trade in reversed(newest)]
+
+    def heard(self, event: MarketEvent) -> bool:
+        if isinstance(event, Traded):
+            self._fresh.append(trade_row(event))
+            return True
+        return False
+
+    def update(self) -> str | None:
+        fresh, self._fresh = self._fresh, []
+        return frame("update", self.arg, fresh[::-1]) if fresh else None
+
+
+class CandleTopic(Topic):
+    interval_ms = 500
+
+    def __init__(self, state: MarketState, arg: Arg, minutes: int) -> None:
+        super().__init__(state, arg)
+        self._minutes = minutes
+
+    def data(self) -> object:
+        return self._rows(_CANDLES_IN_SNAPSHOT)
+
+    def update(self) -> str | None:
+        return frame("update", self.arg, self._rows(1))
+
+    def _rows(self, count: int) -> list[list[str]]:
+        merged = candles.merged(self.state.candles(count * self._minutes), self._minutes)
+        rows = [candles.row(candle) for candle in merged[-count:]]
+        return [[*row, row[-1]] for row in rows]
+
+
+def make_topic(state: MarketState, arg: Arg) -> Topic | None:
+    """``None`` for a channel that is not served."""
+    channel = str(arg["channel"])
+    if channel == "ticker":
+        return TickerTopic(state, arg)
+    if channel == "books":
+        return BookTopic(state, arg)
+    if channel in {"books1", "books5", "books15"}:
+        return DepthTopic(state, arg, int(channel[5:]))
+    if channel == "trade":
+        return TradeTopic(state, arg)
+    if channel.startswith("candle") and channel[6:] in candles.MINUTES:
+        return CandleTopic(state, arg, candles.MINUTES[channel[6:]])
+    return None
+
+
+class Feed:
+    """All topics that somebody listens to."""
+
+    def __init__(self, hub: MarketHub) -> None:
+        self._hub = hub
+        self._topics: dict[tuple[str, str], dict[str, Topic]] = {}
+        hub.subscribe(self._on_market)
+
+    def topic(self, key: TopicKey, arg: Arg) -> Topic | None:
+        """The topic to add a subscriber to; ``None`` when there is no such symbol or channel."""
+        market, symbol, channel = key
+        state = self._hub.get(market, symbol)
+        if state is None:
+            return None
+        topics = self._topics.get((market, symbol), {})
+        topic = topics.get(channel) or make_topic(state, arg)
+        if topic is not None:
+            topics[channel] = topic
+            self._topics[(market, symbol)] = topics
+        return topic
+
+    def unsubscribe(self, key: TopicKey, subscriber: Subscriber) -> None:
+        topics = self._topics.get(key[:2], {})
+        topic = topics.get(key[2])
+        if topic is not None and topic.remove(subscriber):
+            del topics[key[2]]
+
+    def _on_market(self, event: MarketEvent) -> None:
+        topics = self._topics.get((event.state.market, event.state.symbol))
+        if not topics or isinstance(event, SymbolAdded):
+            return
+        for topic in topics.values():
+            if topic.heard(event):
+                topic.touch()

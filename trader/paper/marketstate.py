@@ -1,0 +1,111 @@
+"""One symbol of the market: what is known about it now."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Literal
+
+import msgspec
+
+from trader.paper.book import Book
+from trader.paper.contract import FUTURES, ContractSpec, Market, Side
+from trader.paper.marks import MarkModel
+from trader.paper.minutes import Candle, Minutes
+from trader.paper.modelled import ModelledBook
+
+Status = Literal["pre_open", "open", "maintain", "limit_open", "off"]
+"""In no venue's words; Bitget futures say listed, normal, maintain, limit_open, off; spot says gray,
+online, halt, halt, offline. Only ``open`` admits entries."""
+
+MAX_TRADES = 200
+MAX_CANDLES = 1000
+DEFAULT_FUNDING_RATE = Decimal("0.0001")
+
+
+class PublicTrade(msgspec.Struct, frozen=True):
+    """One trade of the market; ``side`` is the taker's."""
+
+    price: Decimal
+    size: Decimal
+    side: Side
+    trade_id: str
+    ts_ns: int
+
+
+class Funding(msgspec.Struct, frozen=True):
+    """The next settlement: when, the rate to be paid then, the interval that ends there."""
+
+    ns: int
+    rate: Decimal
+    interval_h: int
+
+
+FundingSource = Callable[[int], Funding]
+"""Given a time, the first settlement after it."""
+
+
+class MarketState:
+    """One symbol, changed in place by the hub.
+
+    ``book`` is what orders trade against now: the tape's, or a modelled one while the price is
+    overridden, or an empty one before the opening. ``ts_ns`` is the time of the last change, ``seq``
+    counts book changes. Volumes are of the last 24 hours.
+    """
+
+    def __init__(self, spec: ContractSpec, price: Decimal, ns: int, volume: float, volatility: float) -> None:
+        self.spec = spec
+        self.market: Market = spec.market
+        self.symbol = spec.symbol
+        self.status: Status = "open"
+        self.daily_volume = volume
+        self.volatility = volatility
+        self.tape_book: Book = ModelledBook(spec, price, volume, volatility)
+        self.book: Book = self.tape_book
+        self.last = price
+        self.mark = price
+        self.index = price
+        self.funding_rate = DEFAULT_FUNDING_RATE if spec.market == FUTURES else Decimal(0)
+        self.funding_interval_h = spec.funding_interval_h
+        self.funding_source: FundingSource | None = None
+        self.next_funding_ns = 0
+        self.seq = 0
+        self.ts_ns = ns
+        self.minutes = Minutes(price, ns)
+        self.trades: deque[PublicTrade] = deque(maxlen=MAX_TRADES)
+        self.overridden = False
+        self.tape_last: Decimal | None = None
+        self.tape_marks: tuple[Decimal, Decimal] | None = None
+        self.trade_count = 0
+        self.marks = MarkModel(float(price), ns)
+        self.marked_ns = ns
+
+    @property
+    def open_24h(self) -> Decimal:
+        return self.minutes.open_24h
+
+    @property
+    def high_24h(self) -> Decimal:
+        return self.minutes.high_24h
+
+    @property
+    def low_24h(self) -> Decimal:
+        return self.minutes.low_24h
+
+    @property
+    def base_volume(self) -> Decimal:
+        return self.minutes.base_volume
+
+    @property
+    def quote_volume(self) -> Decimal:
+        return self.minutes.quote_volume
+
+    @property
+    def trading(self) -> bool:
+        return self.status == "open"
+
+    def candles(self, count: int = MAX_CANDLES) -> list[Candle]:
+        """The newest one-minute candles, oldest first; the last one is still growing."""
+        kept = self.minutes.candles
+        return [kept[index] for index in range(max(0, len(kept) - min(count, MAX_CANDLES)), len(kept))]

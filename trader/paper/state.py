@@ -1,0 +1,274 @@
+"""What survives: accounts, orders, fills, positions, plans, ledger and control symbols, in SQLite.
+
+One file ``state.sqlite`` (0600) in a folder of 0700, in WAL mode. A batch is one transaction that is
+in the hands of the kernel before its request is answered, so a killed process loses nothing it has
+acknowledged; a power cut may lose the last moments (the log is synced at checkpoints only).
+Without a folder everything lives in memory and ends with the process.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from shared.errors import AlreadyRunningError, StartError
+from trader.paper.contract import ContractSpec
+from trader.paper.engine.batch import Batch, Query, Restored
+from trader.paper.engine.model import AccountRecord, Entry, Fill, Kind, Order, Plan, PlanState, Position
+
+_VERSION = 1
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS accounts (id INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS orders (
+    id INTEGER PRIMARY KEY, account INTEGER NOT NULL, client_id TEXT NOT NULL, symbol TEXT NOT NULL,
+    live INTEGER NOT NULL, ns INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
+CREATE INDEX IF NOT EXISTS orders_client ON orders (account, client_id, id);
+CREATE INDEX IF NOT EXISTS orders_account ON orders (account, live, id);
+CREATE TABLE IF NOT EXISTS fills (
+    id INTEGER PRIMARY KEY, account INTEGER NOT NULL, order_id INTEGER NOT NULL, symbol TEXT NOT NULL,
+    ns INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
+CREATE INDEX IF NOT EXISTS fills_account ON fills (account, id);
+CREATE INDEX IF NOT EXISTS fills_order ON fills (order_id, id);
+CREATE TABLE IF NOT EXISTS positions (
+    account INTEGER NOT NULL, symbol TEXT NOT NULL, side TEXT NOT NULL, body BLOB NOT NULL,
+    PRIMARY KEY (account, symbol, side)) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS closed (
+    id INTEGER PRIMARY KEY, account INTEGER NOT NULL, symbol TEXT NOT NULL, ns INTEGER NOT NULL,
+    body BLOB NOT NULL) STRICT;
+CREATE INDEX IF NOT EXISTS closed_account ON closed (account, id);
+CREATE TABLE IF NOT EXISTS plans (
+    id INTEGER PRIMARY KEY, account INTEGER NOT NULL, symbol TEXT NOT NULL, live INTEGER NOT NULL,
+    ns INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
+CREATE INDEX IF NOT EXISTS plans_account ON plans (account, live, id);
+CREATE TABLE IF NOT EXISTS entries (
+    account INTEGER NOT NULL, seq INTEGER NOT NULL, body BLOB NOT NULL,
+    PRIMARY KEY (account, seq)) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS totals (kind TEXT PRIMARY KEY, amount TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS symbols (
+    market TEXT NOT NULL, symbol TEXT NOT NULL, price TEXT NOT NULL, spec BLOB NOT NULL,
+    PRIMARY KEY (market, symbol)) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS prices (symbol TEXT PRIMARY KEY, price TEXT NOT NULL) STRICT, WITHOUT ROWID;
+"""
+
+_encode = msgspec.msgpack.Encoder().encode
+T = TypeVar("T")
+Row = tuple[Any, ...]
+
+
+class StoredSymbol(msgspec.Struct, frozen=True):
+    """A symbol that was added through the control API, at its last price."""
+
+    spec: ContractSpec
+    price: Decimal
+
+
+class SqliteStore:
+    """The :class:`~trader.paper.engine.batch.Store` of a running exchange. One process, one thread."""
+
+    def __init__(self, folder: Path | None) -> None:
+        """Raises ``AlreadyRunningError`` when another exchange has the folder, ``StartError`` when it is unusable."""
+        self._lock: int | None = None
+        where = ":memory:"
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._lock = _locked(folder / "lock")
+            path = folder / "state.sqlite"
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+            where = str(path)
+        try:
+            self._db = sqlite3.connect(where, isolation_level=None)
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = NORMAL")
+            self._db.execute("PRAGMA journal_size_limit = 16777216")
+            (version,) = self._db.execute("PRAGMA user_version").fetchone()
+            if version not in (0, _VERSION):
+                raise StartError(
+                    f"the state in {folder} is of version {version}, this program reads {_VERSION}: "
+                    "use the program that wrote it, or move the folder away"
+                )
+            self._db.executescript(_SCHEMA)
+            self._db.execute(f"PRAGMA user_version = {_VERSION}")
+        except sqlite3.DatabaseError as error:
+            self._unlock()
+            raise StartError(
+                f"the state in {folder} cannot be read ({error}): move the folder away"
+            ) from error
+
+    def close(self) -> None:
+        self._db.close()
+        self._unlock()
+
+    def _unlock(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    # writing
+
+    def write(self, batch: Batch) -> None:
+        run = self._db.executemany
+        self._db.execute("BEGIN")
+        try:
+            if batch.accounts:
+                rows: Iterable[Row] = [(a.id, _encode(a)) for a in batch.accounts.values()]
+                run("INSERT OR REPLACE INTO accounts VALUES (?, ?)", rows)
+            if batch.orders:
+                rows = [
+                    (o.id, o.account, o.client_id, o.symbol, o.live, o.created_ns, _encode(o))
+                    for o in batch.orders.values()
+                ]
+                run("INSERT OR REPLACE INTO orders VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+            if batch.fills:
+                rows = [(f.id, f.account, f.order_id, f.symbol, f.ns, _encode(f)) for f in batch.fills]
+                run("INSERT INTO fills VALUES (?, ?, ?, ?, ?, ?)", rows)
+            if batch.positions:
+                self._write_positions(batch)
+            if batch.plans:
+                rows = [
+                    (p.id, p.account, p.symbol, p.state is PlanState.LIVE, p.created_ns, _encode(p))
+                    for p in batch.plans.values()
+                ]
+                run("INSERT OR REPLACE INTO plans VALUES (?, ?, ?, ?, ?, ?)", rows)
+            if batch.entries:
+                rows = [(e.account, e.seq, _encode(e)) for e in batch.entries]
+                run("INSERT INTO entries VALUES (?, ?, ?)", rows)
+                rows = [(kind.value, str(amount)) for kind, amount in batch.totals.items()]
+                run("INSERT OR REPLACE INTO totals VALUES (?, ?)", rows)
+            self._db.execute("COMMIT")
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+
+    def _write_positions(self, batch: Batch) -> None:
+        kept = [(*key, _encode(p)) for key, p in batch.positions.items() if p.size]
+        gone = [key for key, p in batch.positions.items() if not p.size]
+        self._db.executemany("INSERT OR REPLACE INTO positions VALUES (?, ?, ?, ?)", kept)
+        self._db.executemany("DELETE FROM positions WHERE account = ? AND symbol = ? AND side = ?", gone)
+        closed = [(p.id, p.account, p.symbol, p.updated_ns, _encode(p)) for p in batch.closed]
+        self._db.executemany("INSERT OR REPLACE INTO closed VALUES (?, ?, ?, ?, ?)", closed)
+
+    # reading
+
+    def load(self) -> Restored:
+        restored = Restored(
+            accounts=self._all(AccountRecord, "SELECT body FROM accounts ORDER BY id"),
+            orders=self._all(Order, "SELECT body FROM orders WHERE live ORDER BY id"),
+            positions=self._all(Position, "SELECT body FROM positions ORDER BY account, symbol, side"),
+            plans=self._all(Plan, "SELECT body FROM plans WHERE live ORDER BY id"),
+        )
+        for kind, amount in self._db.execute("SELECT kind, amount FROM totals"):
+            restored.totals[Kind(kind)] = Decimal(amount)
+        highest = [position.id for position in restored.positions]
+        for table in ("orders", "fills", "plans", "closed"):
+            (number,) = self._db.execute(f"SELECT max(id) FROM {table}").fetchone()  # noqa: S608  (fixed names)
+            highest.append(number or 0)
+        # Ids given to what has no row of its own (client ids made here) came after the highest row.
+        restored.last_id = max(highest) + 1_000_000 if any(highest) else 0
+        return restored
+
+    def order(self, account: int, number: int) -> Order | None:
+        return self._one(Order, "SELECT body FROM orders WHERE id = ? AND account = ?", number, account)
+
+    def order_by_client(self, account: int, client_id: str) -> Order | None:
+        return self._one(
+            Order,
+            "SELECT body FROM orders WHERE account = ? AND client_id = ? ORDER BY id DESC LIMIT 1",
+            account,
+            client_id,
+        )
+
+    def orders(self, account: int, query: Query) -> list[Order]:
+        return self._page(Order, "orders", account, query, "live = 0")
+
+    def fills(self, account: int, query: Query) -> list[Fill]:
+        extra = f"order_id = {query.order_id:d}" if query.order_id else "1"
+        return self._page(Fill, "fills", account, query, extra)
+
+    def plan(self, account: int, number: int) -> Plan | None:
+        return self._one(Plan, "SELECT body FROM plans WHERE id = ? AND account = ?", number, account)
+
+    def plans(self, account: int, query: Query) -> list[Plan]:
+        return self._page(Plan, "plans", account, query, "live = 0")
+
+    def closed(self, account: int, query: Query) -> list[Position]:
+        return self._page(Position, "closed", account, query, "1")
+
+    def entries(self, account: int, after: int, limit: int) -> list[Entry]:
+        return self._all(
+            Entry,
+            "SELECT body FROM entries WHERE account = ? AND seq > ? ORDER BY seq LIMIT ?",
+            account,
+            after,
+            limit,
+        )
+
+    # control: symbols and held prices
+
+    def keep_symbol(self, spec: ContractSpec, price: Decimal) -> None:
+        self._db.execute(
+            "INSERT OR REPLACE INTO symbols VALUES (?, ?, ?, ?)",
+            (spec.market, spec.symbol, str(price), _encode(spec)),
+        )
+
+    def keep_price(self, symbol: str, price: Decimal | None) -> None:
+        """The price that the control API holds a symbol at; ``None`` = given back to the tape."""
+        if price is None:
+            self._db.execute("DELETE FROM prices WHERE symbol = ?", (symbol,))
+        else:
+            self._db.execute("INSERT OR REPLACE INTO prices VALUES (?, ?)", (symbol, str(price)))
+            self._db.execute("UPDATE symbols SET price = ? WHERE symbol = ?", (str(price), symbol))
+
+    def symbols(self) -> list[StoredSymbol]:
+        rows = self._db.execute("SELECT spec, price FROM symbols ORDER BY market, symbol").fetchall()
+        return [
+            StoredSymbol(msgspec.msgpack.decode(body, type=ContractSpec), Decimal(price))
+            for body, price in rows
+        ]
+
+    def prices(self) -> dict[str, Decimal]:
+        rows = self._db.execute("SELECT symbol, price FROM prices ORDER BY symbol").fetchall()
+        return {symbol: Decimal(price) for symbol, price in rows}
+
+    # inside
+
+    def _all(self, kind: type[T], sql: str, *values: object) -> list[T]:
+        decode = msgspec.msgpack.Decoder(kind).decode
+        return [decode(body) for (body,) in self._db.execute(sql, values).fetchall()]
+
+    def _one(self, kind: type[T], sql: str, *values: object) -> T | None:
+        found = self._all(kind, sql, *values)
+        return found[0] if found else None
+
+    def _page(self, kind: type[T], table: str, account: int, query: Query, extra: str) -> list[T]:
+        conditions, values = ["account = ?", extra], list[object]([account])
+        for value, condition in (
+            (query.symbol, "symbol = ?"),
+            (query.before, "id < ?"),
+            (query.since_ns, "ns >= ?"),
+            (query.until_ns, "ns <= ?"),
+        ):
+            if value:
+                conditions.append(condition)
+                values.append(value)
+        where = " AND ".join(conditions)
+        sql = f"SELECT body FROM {table} WHERE {where} ORDER BY id DESC LIMIT ?"  # noqa: S608  (fixed names)
+        return self._all(kind, sql, *values, query.limit)
+
+
+def _locked(path: Path) -> int:
+    handle = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise AlreadyRunningError(
+            f"another paper exchange uses {path.parent}: stop it, or give this one another home"
+        ) from None
+    return handle

@@ -1,0 +1,269 @@
+"""From a page of notices to orders: decode, parse, first sight, fresh, tradable, then each account.
+
+Everything from the page's last byte to the last order's write happens in one call without waiting.
+What is slower (journaling what was seen, telling the database) comes after the writes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+from functools import lru_cache
+
+import structlog
+
+from shared import clock
+from shared.domain.ids import client_id
+from shared.domain.instrument import Instrument
+from shared.domain.notice import Notice
+from shared.domain.order import OrderType, Side, Step
+from shared.errors import JournalError, KestrelError, RefusedError
+from shared.rules.listing import EntryPlan, Refusal, plan_entry, wants
+from trader.desk import Desk
+from trader.directory import Member
+from trader.listings import titles
+from trader.listings.detector import CoinCall, Decision, Detector
+from trader.member import ActiveMember
+from trader.orders import records
+from trader.orders.gateway import Gateway
+from trader.orders.journal import Journal
+from trader.venues import bitget
+from trader.venues.model import MarginMode
+
+log = structlog.get_logger(__name__)
+
+STRATEGY = "listing"
+#: Parsed titles kept: a page repeats its old rows each time.
+PARSED = 4096
+
+
+def cause_of(notice: Notice, symbol: str) -> str:
+    """The cause of a listing order; its client id follows from it."""
+    return f"listing:{notice.key}:{symbol}"
+
+
+class Sniper:
+    """Feed it pages by :meth:`page`; it decides and sends."""
+
+    def __init__(
+        self,
+        detector: Detector,
+        gateway: Gateway,
+        journal: Journal,
+        *,
+        prefix: str,
+        attach_from: Decimal,
+        patience_s: float,
+    ) -> None:
+        self._detector = detector
+        self._gateway = gateway
+        self._journal = journal
+        self._prefix = prefix
+        self._attach_from = attach_from
+        self._patience_s = patience_s
+        self._late: set[asyncio.Task[None]] = set()
+        self._parse = lru_cache(PARSED)(titles.parse)
+        self.desks: list[Desk] = []
+        self.enabled = False
+        """Set once the start is over; until then every page only seeds."""
+        self.pages = 0
+        self.acted = 0
+        self.last_notice_ns = 0
+
+    def page(self, host: str, notices: list[Notice], received_ns: int) -> None:
+        """One page of one host, in its order."""
+        self.pages += 1
+        self.last_notice_ns = received_ns
+        now = clock.now_ns()
+        if not notices:
+            return
+        source = notices[0].source
+        items = [(notice, self._parse(notice.title)) for notice in notices]
+        look = self._detector.page if self.enabled else self._detector.seed
+        decisions = look(source, host, items, now)
+        outcomes = {decision.notice.key: self._act(decision, now) for decision in decisions if decision.act}
+        for decision in decisions:
+            self._remember(decision, outcomes.get(decision.notice.key, ""))
+
+    def _act(self, decision: Decision, now: int) -> str:
+        """Send what the notice is worth to each account; returns what came of it, for people."""
+        sent, denied, missing = 0, 0, []
+        for coin in decision.to_trade:
+            found = False
+            for desk in self.desks:
+                instrument = desk.market.by_coin.get(coin.symbol)
+                if instrument is None:
+                    continue
+                found = True
+                for member in desk.members.values():
+                    if not member.lane.member.armed:
+                        continue
+                    if self._enter(desk, member, instrument, decision, coin):
+                        sent += 1
+                    else:
+                        denied += 1
+            if not found:
+                missing.append(coin.symbol)
+        self.acted += 1
+        took_us = (clock.now_ns() - now) / clock.MICROSECOND
+        log.info(
+            "sniper.acted",
+            notice=decision.notice.key,
+            title=decision.notice.title,
+            sent=sent,
+            without_order=denied,
+            missing=missing,
+            took_us=round(took_us, 1),
+        )
+        words = [f"{sent} order{'' if sent == 1 else 's'} sent"]
+        if denied:
+            words.append(f"{denied} account{'' if denied == 1 else 's'} without an order")
+        if missing:
+            words.append(f"no perpetual for {', '.join(missing)}")
+        return ", ".join(words)
+
+    def _enter(
+        self, desk: Desk, member: ActiveMember, instrument: Instrument, decision: Decision, coin: CoinCall
+    ) -> bool:
+        """One account's order; False when there is none, which is recorded if the user wanted one."""
+        lane = member.lane
+        preferences = lane.member.listing
+        if wants(preferences, coin.kind, coin.markets) is not None:
+            return False
+        if lane.prepared.get(instrument.symbol) != member.preparation.wanted(instrument):
+            self._enter_prepared(desk, member, instrument, decision, coin)
+            return True
+        return self._send(desk, member, instrument, decision, coin)
+
+    def _enter_prepared(
+        self, desk: Desk, member: ActiveMember, instrument: Instrument, decision: Decision, coin: CoinCall
+    ) -> None:
+        """The slower way, for an instrument that is too new: set margin mode and leverage, then order."""
+
+        async def prepare_and_send() -> None:
+            try:
+                async with asyncio.timeout(self._patience_s):
+                    await member.preparation.prepare(instrument)
+            except (KestrelError, TimeoutError) as error:
+                self._deny(
+                    member,
+                    instrument,
+                    decision,
+                    coin,
+                    Refusal(
+                        rule="prepared",
+                        text=f"leverage could not be set in time: {str(error) or 'no answer'}",
+                    ),
+                )
+                return
+            self._send(desk, member, instrument, decision, coin)
+
+        task = asyncio.get_running_loop().create_task(prepare_and_send(), name=f"enter {coin.symbol}")
+        self._late.add(task)
+        task.add_done_callback(self._late.discard)
+
+    def _send(
+        self, desk: Desk, member: ActiveMember, instrument: Instrument, decision: Decision, coin: CoinCall
+    ) -> bool:
+        lane = member.lane
+        price = desk.market.ask_price(instrument.symbol, clock.now_ns())
+        plan: EntryPlan | Refusal
+        if price is None:
+            plan = Refusal(rule="price", text=f"no usable price for {instrument.symbol}")
+        elif lane.position_mode is None:
+            plan = Refusal(rule="prepared", text="how this account holds positions is not known yet")
+        else:
+            plan = plan_entry(lane.member.listing, instrument, price.ask or price.last, self._attach_from)
+        if isinstance(plan, Refusal) or lane.position_mode is None:
+            assert isinstance(plan, Refusal)
+            self._deny(member, instrument, decision, coin, plan)
+            return False
+        intent = self._intent(lane.member, instrument, decision.notice, coin, plan)
+        try:
+            call = bitget.place_order(
+                instrument,
+                side=Side.BUY,
+                size=plan.size,
+                client_id=intent.client_id,
+                position_mode=lane.position_mode,
+                margin_mode=MarginMode.ISOLATED,
+                take_profit=plan.take_profit if plan.attach else None,
+            )
+            self._gateway.submit(lane, intent, call)
+        except RefusedError as refusal:
+            self._gateway.deny(intent, refusal.rule, str(refusal))
+            return False
+        except JournalError as error:
+            log.error("sniper.not_journaled", client_id=intent.client_id, error=str(error))
+            return False
+        return True
+
+    def _deny(
+        self,
+        member: ActiveMember,
+        instrument: Instrument,
+        decision: Decision,
+        coin: CoinCall,
+        refusal: Refusal,
+    ) -> None:
+        intent = self._intent(member.lane.member, instrument, decision.notice, coin, None)
+        self._gateway.deny(intent, refusal.rule, refusal.text)
+
+    async def stop(self) -> None:
+        """Give up what is still being prepared."""
+        for task in list(self._late):
+            task.cancel()
+        await asyncio.gather(*self._late, return_exceptions=True)
+
+    def _intent(
+        self,
+        member: Member,
+        instrument: Instrument,
+        notice: Notice,
+        coin: CoinCall,
+        plan: EntryPlan | None,
+    ) -> records.Intent:
+        account = member.account
+        cause = cause_of(notice, coin.symbol)
+        now = clock.now_ns()
+        return records.Intent(
+            client_id=client_id(self._prefix, account.id, cause, 0, Step.ENTRY),
+            user_id=account.user_id,
+            account_id=account.id,
+            mode=account.mode,
+            strategy_id=STRATEGY,
+            instrument=instrument,
+            cause=cause,
+            leg=0,
+            step=Step.ENTRY,
+            attempt=0,
+            side=Side.BUY,
+            order_type=OrderType.MARKET,
+            size=plan.size if plan else Decimal(0),
+            price=None,
+            reference_price=plan.reference_price if plan else Decimal(0),
+            margin=plan.margin if plan else Decimal(0),
+            leverage=plan.leverage if plan else member.listing.leverage,
+            take_profit=plan.take_profit if plan else None,
+            attached=plan.attach if plan else False,
+            stop=None,
+            reduce_only=False,
+            seen_ns=notice.received_ns,
+            decoded_ns=notice.decoded_ns,
+            decided_ns=now,
+            created_ns=now,
+        )
+
+    def _remember(self, decision: Decision, outcome: str) -> None:
+        """Journal a first sight and every arrival, after the orders are out."""
+        try:
+            if decision.first:
+                self._journal.append(
+                    records.NoticeSeen(
+                        decision.notice, decision.parsed, decision.verdict.value, outcome or decision.reason
+                    )
+                )
+            if decision.arrival is not None:
+                self._journal.append(records.Arrival(decision.notice, decision.arrival.first))
+        except JournalError as error:
+            log.error("sniper.notice_not_journaled", notice=decision.notice.key, error=str(error))

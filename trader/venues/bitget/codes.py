@@ -1,0 +1,146 @@
+"""Bitget's error codes: what each means for us. Codes alone count; texts carry typos and change.
+
+Sorted by kind, as the vendor's tables and live sightings have them. A code that is not here is
+``UNKNOWN``: nothing is read into it.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from trader.venues.outcome import Outcome
+
+
+class Kind(StrEnum):
+    """Why the venue refused."""
+
+    UNLISTED = "unlisted"
+    AUTH = "auth"
+    CLOCK = "clock"
+    ACCOUNT_KIND = "account_kind"
+    RATE_LIMIT = "rate_limit"
+    TEMPORARY = "temporary"
+    PARAMS = "params"
+    SIZE = "size"
+    VALUE = "value"
+    PRICE = "price"
+    FUNDS = "funds"
+    LIQUIDITY = "liquidity"
+    DUPLICATE_ID = "duplicate_id"
+    ORDER_NOT_FOUND = "order_not_found"
+    ORDER_FINAL = "order_final"
+    ORDER_LIMIT = "order_limit"
+    NO_POSITION = "no_position"
+    MODE = "mode"
+    SETTING = "setting"
+    NO_CHANGE = "no_change"
+    TRIGGER_PRICE = "trigger_price"
+    TRIGGER_POSITION = "trigger_position"
+    TRIGGER_STATE = "trigger_state"
+    SYMBOL = "symbol"
+    MARKET_CLOSED = "market_closed"
+
+
+_OUTCOME = {
+    Kind.UNLISTED: Outcome.UNKNOWN,
+    Kind.AUTH: Outcome.FATAL_ACCOUNT,
+    Kind.CLOCK: Outcome.RETRY,
+    Kind.ACCOUNT_KIND: Outcome.FATAL_ACCOUNT,
+    Kind.RATE_LIMIT: Outcome.RETRY,
+    Kind.TEMPORARY: Outcome.UNKNOWN,
+    Kind.PARAMS: Outcome.CONFIRMED_NO,
+    Kind.SIZE: Outcome.CONFIRMED_NO,
+    Kind.VALUE: Outcome.CONFIRMED_NO,
+    Kind.PRICE: Outcome.CONFIRMED_NO,
+    Kind.FUNDS: Outcome.CONFIRMED_NO,
+    Kind.LIQUIDITY: Outcome.RETRY,
+    Kind.DUPLICATE_ID: Outcome.DUPLICATE_ID,
+    Kind.ORDER_NOT_FOUND: Outcome.NOT_FOUND,
+    Kind.ORDER_FINAL: Outcome.CONFIRMED_NO,
+    Kind.ORDER_LIMIT: Outcome.RETRY,
+    Kind.NO_POSITION: Outcome.CONFIRMED_NO,
+    Kind.MODE: Outcome.CONFIRMED_NO,
+    Kind.SETTING: Outcome.CONFIRMED_NO,
+    Kind.NO_CHANGE: Outcome.NO_CHANGE,
+    Kind.TRIGGER_PRICE: Outcome.CONFIRMED_NO,
+    Kind.TRIGGER_POSITION: Outcome.CONFIRMED_NO,
+    Kind.TRIGGER_STATE: Outcome.CONFIRMED_NO,
+    Kind.SYMBOL: Outcome.FATAL_SYMBOL,
+    Kind.MARKET_CLOSED: Outcome.RETRY,
+}
+
+# 25xxx are the unified (v3) numbers, 300xx those of the websocket, the rest is classic v2.
+_CODES = {
+    Kind.AUTH: """40001 40002 40003 40006 40007 40009 40011 40012 40014 40018 40023 40024 40025 40026 40036 40037
+        40038 40710 40760 30004 30005 30011 30012 30015""",
+    Kind.CLOCK: "40005 40008 30013 30014",
+    Kind.ACCOUNT_KIND: "22030 30032 40081 40084 40085 40099 40105 40110",
+    Kind.RATE_LIMIT: "429 45129 25004 30006 30007",
+    Kind.TEMPORARY: "40010 40015 40200 40725 40908 40910 45001",
+    Kind.PARAMS: """00001 40017 40019 40020 40034 40053 40057 40064 40304 40305 40306 40402 40404 40704 40705 40707
+        40724 40808 40811 40813 40912 40913 40924 40925 43011 48001 48002 400171 400172 25100 25610
+        30002 30003 30016""",
+    Kind.SIZE: """22029 22034 22038 40762 40921 40928 43006 43007 43037 43038 45111 45112 45120
+        25207 25208 25230 25611""",
+    Kind.VALUE: "43010 43027 43041 43042 45110 45113 45114",
+    Kind.PRICE: """22006 22007 22008 22009 40706 40815 40816 40820 40821 41103 43008 43009 43028 43039 43040
+        45035 45115 25244""",
+    Kind.FUNDS: """40754 40756 40798 40800 40893 43012 45002 50020 25202 25203 25228""",
+    Kind.LIQUIDITY: "22045 40720 40722 40825 40826",
+    Kind.DUPLICATE_ID: "40786 43118 45034 50060 25212",
+    Kind.ORDER_NOT_FOUND: "22001 40109 40768 43001 43004 45057 25204",
+    Kind.ORDER_FINAL: "45031 45055 45056 50062",
+    Kind.ORDER_LIMIT: "40723 40761 40889 40890 43005 43071 43128 45116 45118 25211",
+    Kind.NO_POSITION: """22002 40746 40755 40757 40804 43043 45003 45005 45006
+        25225 25227 25231""",
+    Kind.MODE: "40774 40939 43075 45018 45020 45021 45109 25236",
+    Kind.SETTING: """22005 40716 40730 40872 40914 40920 43050 45044 45045 45097 45117
+        25223 25570""",
+    Kind.NO_CHANGE: "40814 40923 45054 25571",
+    Kind.TRIGGER_PRICE: """40829 40830 40831 40832 40833 40834 40835 40836 40915 40917 43013 43014 43015 43016 43034
+        43035 45051 45052 45060 45061 45062 45063 45064 45065 45066 45067 45122""",
+    Kind.TRIGGER_POSITION: "40837 40891 43023 45068 25601",
+    Kind.TRIGGER_STATE: "43020 43021 43025 43026 43030 43031 43033 25594",
+    Kind.SYMBOL: """22004 40072 40102 40309 40845 42016 25104 30001""",
+    Kind.MARKET_CLOSED: """22039 22040 22041 22042 22043 22044 22067 40308 40844 43119 45043 45107 45108 45119
+        25101 25102""",
+}
+
+KINDS: dict[str, Kind] = {code: kind for kind, codes in _CODES.items() for code in codes.split()}
+
+#: What to tell the user besides the venue's own text.
+_ADVICE = {
+    Kind.AUTH: "check the key, its passphrase, its rights and its IP list",
+    Kind.CLOCK: "the clock of this machine is wrong: synchronise it",
+    Kind.ACCOUNT_KIND: "this key does not fit the kind of the account",
+    Kind.MODE: "the position mode of the account was changed: it is read again",
+    Kind.FUNDS: "the balance is too low for this order",
+}
+_ADVICE_BY_CODE = {
+    "40085": "this key belongs to a Unified account: add the account with kind unified",
+    "40084": "this key belongs to a classic account: add the account with kind classic",
+    "40099": "a demo key was used on the live exchange, or a live key in demo mode",
+}
+
+
+def kind(code: str) -> Kind:
+    return KINDS.get(code, Kind.UNLISTED)
+
+
+def classify(code: str, status: int = 200) -> Outcome:
+    """What a refusal with this code and HTTP status says about the request.
+
+    A known code decides, with one exception: behind a 5xx nothing is certain. Without a known code
+    429 means "not executed, later", and everything else is unknown.
+    """
+    if status >= 500:
+        return Outcome.UNKNOWN
+    found = KINDS.get(code)
+    if found is not None:
+        return _OUTCOME[found]
+    return Outcome.RETRY if status == 429 else Outcome.UNKNOWN
+
+
+def advice(code: str) -> str:
+    """What the user can do about it, or ""."""
+    return _ADVICE_BY_CODE.get(code) or _ADVICE.get(kind(code), "")

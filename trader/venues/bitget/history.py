@@ -1,0 +1,64 @@
+"""How positions ended, by the venue's own history (kept for three months)."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from shared.domain.order import PositionSide
+from trader.venues.bitget import wire
+from trader.venues.bitget.requests import PRODUCT
+from trader.venues.model import Call
+from trader.venues.numbers import number, positive, stamp_ns
+
+
+class EndedPosition(msgspec.Struct, frozen=True, kw_only=True):
+    """A closed position. ``net`` is its profit after fees and funding, in quote currency."""
+
+    symbol: str
+    side: PositionSide
+    close_price: Decimal
+    net: Decimal
+    created_ns: int
+    closed_ns: int
+
+
+class _Row(wire.Wire):
+    """The stamps are lower case here, unlike everywhere else."""
+
+    symbol: str
+    hold_side: str
+    close_avg_price: str
+    net_profit: str
+    ctime: str
+    utime: str
+
+
+class _Page(wire.Wire):
+    rows: list[_Row] | None = msgspec.field(name="list", default=None)
+
+
+_PAGE = msgspec.json.Decoder(_Page)
+
+
+def positions_history(*, symbol: str, start_ms: int) -> Call:
+    """The newest closed positions of a symbol since ``start_ms``."""
+    query = f"symbol={symbol}&productType={PRODUCT}&startTime={start_ms}&limit=20"
+    return Call(f"/api/v2/mix/position/history-position?{query}")
+
+
+def parse_positions_history(body: bytes, status: int) -> list[EndedPosition]:
+    """Newest first, as the venue lists them."""
+    page = wire.data_of(body, status, _PAGE)
+    return [
+        EndedPosition(
+            symbol=row.symbol,
+            side=wire.word(wire.POSITION_SIDE, row.hold_side, "holdSide"),
+            close_price=positive(row.close_avg_price, "closeAvgPrice"),
+            net=number(row.net_profit, "netProfit"),
+            created_ns=stamp_ns(row.ctime, "ctime"),
+            closed_ns=stamp_ns(row.utime, "utime"),
+        )
+        for row in page.rows or ()
+    ]

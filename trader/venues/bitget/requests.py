@@ -1,0 +1,336 @@
+"""Bitget classic v2 futures: every request as a :class:`Call`, without socket, clock or key.
+
+The venue's two order forms live here and nowhere else. In hedge mode ``side`` names the position
+(closing a long is **buy**/close), in one-way mode it is the trade side and ``reduceOnly`` is YES or NO.
+Callers speak of the true trade side and of ``reduce_only``, always.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from enum import StrEnum
+from urllib.parse import urlencode
+
+import msgspec
+
+from shared.domain.instrument import Instrument
+from shared.domain.order import OrderType, PositionSide, Side
+from shared.errors import RefusedError
+from trader.net.request import build_get
+from trader.venues.model import Call, MarginMode, PositionMode
+from trader.venues.numbers import floor_to, nearest, passive_price, plain
+
+PRODUCT = "USDT-FUTURES"
+MARGIN_COIN = "USDT"
+PLACE_ORDER = "/api/v2/mix/order/place-order"
+PAGE = 100
+
+_CLIENT_ID = re.compile(r"[0-9A-Za-z_-]{1,32}")
+_SYMBOL = re.compile(r"[0-9A-Z_]{2,40}")
+_POSITION_MODE = {PositionMode.HEDGE: "hedge_mode", PositionMode.ONE_WAY: "one_way_mode"}
+
+
+class Force(StrEnum):
+    """How long a limit order rests."""
+
+    GTC = "gtc"
+    IOC = "ioc"
+    FOK = "fok"
+    POST_ONLY = "post_only"
+
+
+class Trigger(StrEnum):
+    """Which price sets a trigger off."""
+
+    MARK = "mark_price"
+    LAST = "fill_price"
+
+
+class Protection(StrEnum):
+    """Protection of a whole position; it has no size and dies with the position."""
+
+    TAKE_PROFIT = "pos_profit"
+    STOP = "pos_loss"
+
+
+def position_of(side: Side, *, reduce_only: bool) -> PositionSide:
+    """The position that an order works on: a reducing sell works on the long."""
+    return PositionSide.LONG if (side is Side.BUY) != reduce_only else PositionSide.SHORT
+
+
+def order_size(instrument: Instrument, size: Decimal) -> Decimal:
+    """The size floored to the step; :class:`RefusedError` when nothing tradable is left."""
+    floored = floor_to(size, instrument.step)
+    if floored <= 0 or floored < instrument.min_size:
+        raise RefusedError(
+            "min_size",
+            f"{plain(size)} {instrument.base} is below the smallest order of {instrument.symbol}, "
+            f"{plain(instrument.min_size)}",
+        )
+    return floored
+
+
+def place_order(
+    instrument: Instrument,
+    *,
+    side: Side,
+    size: Decimal,
+    client_id: str,
+    position_mode: PositionMode,
+    margin_mode: MarginMode,
+    order_type: OrderType = OrderType.MARKET,
+    price: Decimal | None = None,
+    force: Force = Force.GTC,
+    reduce_only: bool = False,
+    take_profit: Decimal | None = None,
+    stop: Decimal | None = None,
+) -> Call:
+    """A new order. Size is floored to the step, prices go to the tick (a limit never pays more than asked).
+
+    ``take_profit`` and ``stop`` are trigger prices that the venue turns into market orders. Raises
+    :class:`RefusedError` for an order that cannot be built; nothing else is checked here.
+    """
+    if _CLIENT_ID.fullmatch(client_id) is None:
+        raise RefusedError("client_id", f"not a client order id: {client_id!r}")
+    body = {
+        "symbol": _symbol(instrument.symbol),
+        "productType": PRODUCT,
+        "marginMode": margin_mode.value,
+        "marginCoin": MARGIN_COIN,
+        "size": plain(order_size(instrument, size)),
+        "orderType": order_type.value,
+        "clientOid": client_id,
+    }
+    if position_mode is PositionMode.HEDGE:
+        body["side"] = "buy" if position_of(side, reduce_only=reduce_only) is PositionSide.LONG else "sell"
+        body["tradeSide"] = "close" if reduce_only else "open"
+    else:
+        body["side"] = side.value
+        body["reduceOnly"] = "YES" if reduce_only else "NO"
+    if order_type is OrderType.LIMIT:
+        if price is None:
+            raise RefusedError("price", "a limit order needs a price")
+        body["price"] = _price(passive_price(price, instrument.tick, side))
+        body["force"] = force.value
+    elif price is not None:
+        raise RefusedError("price", "a market order has no price")
+    if take_profit is not None:
+        body["presetStopSurplusPrice"] = _price(nearest(take_profit, instrument.tick))
+    if stop is not None:
+        body["presetStopLossPrice"] = _price(nearest(stop, instrument.tick))
+    return Call(PLACE_ORDER, msgspec.json.encode(body))
+
+
+def place_protection(
+    instrument: Instrument,
+    *,
+    kind: Protection,
+    position: PositionSide,
+    position_mode: PositionMode,
+    trigger_price: Decimal,
+    client_id: str,
+    trigger: Trigger = Trigger.MARK,
+) -> Call:
+    """Take profit or stop of a whole position, at market. In one-way mode the venue calls a long "buy"."""
+    if _CLIENT_ID.fullmatch(client_id) is None:
+        raise RefusedError("client_id", f"not a client order id: {client_id!r}")
+    hold_side = position.value
+    if position_mode is PositionMode.ONE_WAY:
+        hold_side = "buy" if position is PositionSide.LONG else "sell"
+    return _post(
+        "/api/v2/mix/order/place-tpsl-order",
+        symbol=_symbol(instrument.symbol),
+        productType=PRODUCT,
+        marginCoin=MARGIN_COIN,
+        planType=kind.value,
+        triggerPrice=_price(nearest(trigger_price, instrument.tick)),
+        triggerType=trigger.value,
+        executePrice="0",
+        holdSide=hold_side,
+        clientOid=client_id,
+    )
+
+
+def cancel_order(symbol: str, *, client_id: str = "", order_id: str = "") -> Call:
+    return _post(
+        "/api/v2/mix/order/cancel-order",
+        symbol=_symbol(symbol),
+        productType=PRODUCT,
+        marginCoin=MARGIN_COIN,
+        **_identity(client_id, order_id),
+    )
+
+
+def cancel_protection(symbol: str, kind: Protection, order_ids: list[str]) -> Call:
+    """Cancel protection orders by the venue's ids."""
+    body = {
+        "symbol": _symbol(symbol),
+        "productType": PRODUCT,
+        "marginCoin": MARGIN_COIN,
+        "planType": kind.value,
+        "orderIdList": [{"orderId": order_id} for order_id in order_ids],
+    }
+    return Call("/api/v2/mix/order/cancel-plan-order", msgspec.json.encode(body))
+
+
+def close_positions(symbol: str, position: PositionSide | None = None) -> Call:
+    """Close at market. ``position`` only in hedge mode; without it both sides. The venue allows 1 a second."""
+    return _post(
+        "/api/v2/mix/order/close-positions",
+        symbol=_symbol(symbol),
+        productType=PRODUCT,
+        holdSide="" if position is None else position.value,
+    )
+
+
+def set_leverage(symbol: str, leverage: int, *, margin_mode: MarginMode, position_mode: PositionMode) -> Call:
+    """Both sides alike. Isolated hedge mode has a leverage per side, everything else one."""
+    if margin_mode is MarginMode.ISOLATED and position_mode is PositionMode.HEDGE:
+        sides = {"longLeverage": str(leverage), "shortLeverage": str(leverage)}
+    else:
+        sides = {"leverage": str(leverage)}
+    return _post(
+        "/api/v2/mix/account/set-leverage",
+        symbol=_symbol(symbol),
+        productType=PRODUCT,
+        marginCoin=MARGIN_COIN,
+        **sides,
+    )
+
+
+def set_margin_mode(symbol: str, margin_mode: MarginMode) -> Call:
+    return _post(
+        "/api/v2/mix/account/set-margin-mode",
+        symbol=_symbol(symbol),
+        productType=PRODUCT,
+        marginCoin=MARGIN_COIN,
+        marginMode=margin_mode.value,
+    )
+
+
+def set_position_mode(position_mode: PositionMode) -> Call:
+    """For the whole product; refused while anything is open."""
+    return _post(
+        "/api/v2/mix/account/set-position-mode", productType=PRODUCT, posMode=_POSITION_MODE[position_mode]
+    )
+
+
+def order_detail(symbol: str, *, client_id: str = "", order_id: str = "") -> Call:
+    return _get(
+        "/api/v2/mix/order/detail",
+        symbol=_symbol(symbol),
+        productType=PRODUCT,
+        **_identity(client_id, order_id),
+    )
+
+
+def orders_pending(*, symbol: str = "", before: str = "") -> Call:
+    """One page of resting orders; ``before`` is the ``end_id`` of the page before."""
+    return _page("/api/v2/mix/order/orders-pending", symbol=symbol, before=before)
+
+
+def orders_history(*, symbol: str = "", client_id: str = "", before: str = "", start_ms: int = 0) -> Call:
+    return _page(
+        "/api/v2/mix/order/orders-history",
+        symbol=symbol,
+        before=before,
+        start_ms=start_ms,
+        clientOid=client_id,
+    )
+
+
+def fills(*, symbol: str = "", order_id: str = "", before: str = "", start_ms: int = 0) -> Call:
+    return _page("/api/v2/mix/order/fills", symbol=symbol, before=before, start_ms=start_ms, orderId=order_id)
+
+
+def protection_pending(*, symbol: str = "", before: str = "") -> Call:
+    """One page of resting protection of all kinds."""
+    return _page(
+        "/api/v2/mix/order/orders-plan-pending", symbol=symbol, before=before, planType="profit_loss"
+    )
+
+
+def all_positions() -> Call:
+    return _get("/api/v2/mix/position/all-position", productType=PRODUCT, marginCoin=MARGIN_COIN)
+
+
+def single_position(symbol: str) -> Call:
+    return _get(
+        "/api/v2/mix/position/single-position",
+        symbol=_symbol(symbol),
+        productType=PRODUCT,
+        marginCoin=MARGIN_COIN,
+    )
+
+
+def accounts() -> Call:
+    return _get("/api/v2/mix/account/accounts", productType=PRODUCT)
+
+
+def account(symbol: str) -> Call:
+    """With the modes and leverages of that symbol."""
+    return _get(
+        "/api/v2/mix/account/account", symbol=_symbol(symbol), productType=PRODUCT, marginCoin=MARGIN_COIN
+    )
+
+
+def key_info() -> Call:
+    """The cheap question whether a key is valid and what it may do."""
+    return _get("/api/v2/spot/account/info")
+
+
+def contracts() -> Call:
+    return _get("/api/v2/mix/market/contracts", productType=PRODUCT)
+
+
+def tickers() -> Call:
+    return _get("/api/v2/mix/market/tickers", productType=PRODUCT)
+
+
+def server_time() -> Call:
+    return _get("/api/v2/public/time")
+
+
+def public(call: Call, host: str) -> bytes:
+    """The bytes of a call that needs no key."""
+    return build_get(host, call.path, {"User-Agent": "kestrel", "Accept": "application/json"})
+
+
+def _post(path: str, **fields: str) -> Call:
+    return Call(path, msgspec.json.encode({name: value for name, value in fields.items() if value}))
+
+
+def _get(path: str, **fields: str) -> Call:
+    query = urlencode({name: value for name, value in fields.items() if value})
+    return Call(f"{path}?{query}" if query else path)
+
+
+def _page(path: str, *, symbol: str, before: str, start_ms: int = 0, **more: str) -> Call:
+    return _get(
+        path,
+        productType=PRODUCT,
+        symbol=_symbol(symbol) if symbol else "",
+        idLessThan=before,
+        startTime=str(start_ms) if start_ms else "",
+        limit=str(PAGE),
+        **more,
+    )
+
+
+def _identity(client_id: str, order_id: str) -> dict[str, str]:
+    if bool(client_id) == bool(order_id):
+        raise ValueError("an order is named by its client id or by the venue's id, by one of them")
+    return {"clientOid": client_id} if client_id else {"orderId": order_id}
+
+
+def _symbol(symbol: str) -> str:
+    if _SYMBOL.fullmatch(symbol) is None:
+        raise RefusedError("symbol", f"not a symbol: {symbol!r}")
+    return symbol
+
+
+def _price(price: Decimal) -> str:
+    if price <= 0:
+        raise RefusedError("price", f"a price is above zero on the tick: {plain(price)}")
+    return plain(price)

@@ -1,0 +1,104 @@
+"""Signing, and complete request bytes, for one key.
+
+The prehash text is ``timestamp + METHOD + path?query + body`` (milliseconds), signed with HMAC-SHA256
+and written in base64. The two states of SHA-256 after the padded key are computed once; a signature
+copies them, which takes less than half the time of ``hmac.new``.
+"""
+
+from __future__ import annotations
+
+import binascii
+import hashlib
+from typing import Protocol
+
+import msgspec
+
+from shared.errors import UsageError
+from trader.net.request import header_value
+from trader.venues.model import Call
+
+_BLOCK = 64
+_GET = b"GET %b HTTP/1.1\r\n%bACCESS-TIMESTAMP: %b\r\nACCESS-SIGN: %b\r\n\r\n"
+_POST = b"POST %b HTTP/1.1\r\n%bACCESS-TIMESTAMP: %b\r\nACCESS-SIGN: %b\r\nContent-Length: %d\r\n\r\n%b"
+
+
+class ApiCredentials(Protocol):
+    """What a signer needs of the credentials."""
+
+    @property
+    def key(self) -> str: ...
+    @property
+    def secret(self) -> str: ...
+    @property
+    def passphrase(self) -> str: ...
+
+
+class Signer:
+    """Signs for one key on one host. Holds secrets: it is never printed, logged or pickled.
+
+    :param host: the Host header, :attr:`Origin.authority` of the REST address.
+    """
+
+    __slots__ = ("_inner", "_key", "_lines", "_outer", "_passphrase")
+
+    def __init__(self, credentials: ApiCredentials, host: str) -> None:
+        secret = credentials.secret.encode()
+        if not secret:
+            raise UsageError("the API secret is empty")
+        if len(secret) > _BLOCK:
+            secret = hashlib.sha256(secret).digest()
+        padded = secret.ljust(_BLOCK, b"\0")
+        self._inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in padded))
+        self._outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in padded))
+        self._key = header_value("the API key", credentials.key)
+        self._passphrase = header_value("the API passphrase", credentials.passphrase)
+        self._lines = (
+            f"Host: {header_value('Host', host)}\r\n"
+            f"ACCESS-KEY: {self._key}\r\n"
+            f"ACCESS-PASSPHRASE: {self._passphrase}\r\n"
+            "Content-Type: application/json\r\n"
+            "locale: en-US\r\n"
+            "User-Agent: kestrel\r\n"
+        ).encode("ascii")
+
+    def __repr__(self) -> str:
+        return "Signer(...)"
+
+    def __reduce__(self) -> str:
+        raise TypeError("a signer holds secrets and is not pickled")
+
+    def sign(self, text: bytes) -> bytes:
+        """The signature of a prehash text, base64."""
+        inner = self._inner.copy()
+        inner.update(text)
+        outer = self._outer.copy()
+        outer.update(inner.digest())
+        return binascii.b2a_base64(outer.digest(), newline=False)
+
+    def get(self, path_query: str, now_ms: int) -> bytes:
+        """A signed GET, ready to be written."""
+        path, stamp = path_query.encode("ascii"), b"%d" % now_ms
+        return _GET % (path, self._lines, stamp, self.sign(stamp + b"GET" + path))
+
+    def post(self, path: str, body: bytes, now_ms: int) -> bytes:
+        """A signed POST, ready to be written."""
+        target, stamp = path.encode("ascii"), b"%d" % now_ms
+        signature = self.sign(stamp + b"POST" + target + body)
+        return _POST % (target, self._lines, stamp, signature, len(body), body)
+
+    def request(self, call: Call, now_ms: int) -> bytes:
+        """The signed bytes of any call."""
+        if call.body is None:
+            return self.get(call.path, now_ms)
+        return self.post(call.path, call.body, now_ms)
+
+    def login(self, now_ms: int) -> bytes:
+        """The websocket login frame. The venue counts its time in seconds here."""
+        stamp = str(now_ms // 1000)
+        argument = {
+            "apiKey": self._key,
+            "passphrase": self._passphrase,
+            "timestamp": stamp,
+            "sign": self.sign(f"{stamp}GET/user/verify".encode()).decode("ascii"),
+        }
+        return msgspec.json.encode({"op": "login", "args": [argument]})

@@ -1,0 +1,167 @@
+"""What every dialect answers in: venue-neutral orders, fills, positions, accounts, prices.
+
+Sides are the true trade side (a closed long is a sell), whatever form the venue uses on the wire.
+Prices and sizes are exact Decimals, sizes in base coin, stamps UTC nanoseconds with 0 = unset,
+``None`` = the venue says "not set". Fees are positive when paid.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import StrEnum
+
+import msgspec
+
+from shared.domain.order import OrderState, OrderType, PositionSide, Side
+
+
+class PositionMode(StrEnum):
+    HEDGE = "hedge"
+    ONE_WAY = "one_way"
+
+
+class MarginMode(StrEnum):
+    ISOLATED = "isolated"
+    CROSSED = "crossed"
+
+
+class Forced(StrEnum):
+    """Who made an order, when it was neither the user nor we."""
+
+    NO = ""
+    REDUCED = "reduced"
+    """Partial reduction by the venue's risk control, or set off against another position."""
+    LIQUIDATED = "liquidated"
+    DELEVERAGED = "deleveraged"
+    """Auto-deleveraging (ADL)."""
+    DELIVERED = "delivered"
+
+
+class Call(msgspec.Struct, frozen=True):
+    """One request of a dialect, unsigned: a GET when ``body`` is None, else a POST."""
+
+    path: str
+    body: bytes | None = None
+
+
+class OrderAck(msgspec.Struct, frozen=True, kw_only=True):
+    """The venue took the order. ``order_id`` is "" when it gave none: look the order up by client id."""
+
+    client_id: str
+    order_id: str
+
+
+class FillReport(msgspec.Struct, frozen=True, kw_only=True):
+    """One fill. ``client_id`` is "" where the venue does not repeat it."""
+
+    fill_id: str
+    order_id: str
+    client_id: str
+    symbol: str
+    side: Side
+    price: Decimal
+    size: Decimal
+    fee: Decimal
+    fee_currency: str
+    taker: bool
+    realized: Decimal | None
+    filled_ns: int
+
+
+class OrderReport(msgspec.Struct, frozen=True, kw_only=True):
+    """Where an order stands. ``position`` is None in one-way mode; ``fill`` is set on a push that tells one."""
+
+    symbol: str
+    order_id: str
+    client_id: str
+    side: Side
+    position: PositionSide | None
+    reduce_only: bool
+    order_type: OrderType
+    state: OrderState
+    size: Decimal
+    filled_size: Decimal
+    price: Decimal | None
+    average_price: Decimal | None
+    take_profit: Decimal | None
+    stop: Decimal | None
+    forced: Forced
+    cancel_reason: str
+    created_ns: int
+    updated_ns: int
+    fill: FillReport | None = None
+
+
+class PlanReport(msgspec.Struct, frozen=True, kw_only=True):
+    """A resting trigger order. ``plan`` is the venue's own word for its kind."""
+
+    symbol: str
+    order_id: str
+    client_id: str
+    plan: str
+    position: PositionSide | None
+    trigger_price: Decimal
+    size: Decimal | None
+    created_ns: int
+
+
+class PositionReport(msgspec.Struct, frozen=True, kw_only=True):
+    symbol: str
+    side: PositionSide
+    size: Decimal
+    available: Decimal
+    average_price: Decimal
+    mark_price: Decimal | None
+    margin: Decimal
+    margin_mode: MarginMode
+    position_mode: PositionMode
+    leverage: int
+    unrealized: Decimal
+    realized: Decimal
+    """Profit of the parts closed so far, before fees."""
+    liquidation_price: Decimal | None
+    take_profit_id: str
+    stop_id: str
+    created_ns: int
+    updated_ns: int
+
+
+class AccountReport(msgspec.Struct, frozen=True, kw_only=True):
+    """Money in one margin coin. ``max_isolated`` and ``max_crossed`` bound what an order may use.
+
+    Modes and leverages are known from the account of one symbol only, else None or 0.
+    """
+
+    coin: str
+    equity: Decimal
+    available: Decimal
+    max_isolated: Decimal | None
+    max_crossed: Decimal | None
+    unrealized: Decimal
+    margin_mode: MarginMode | None = None
+    position_mode: PositionMode | None = None
+    crossed_leverage: int = 0
+    long_leverage: int = 0
+    short_leverage: int = 0
+
+
+class Price(msgspec.Struct, frozen=True, kw_only=True):
+    """A ticker. ``last`` is always there; an empty book side, or spot's missing mark, is None."""
+
+    symbol: str
+    last: Decimal
+    bid: Decimal | None
+    ask: Decimal | None
+    mark: Decimal | None
+    ns: int
+
+
+class BookTop(msgspec.Struct, frozen=True, kw_only=True):
+    """Best prices and sizes; None for an empty side."""
+
+    symbol: str
+    bid: Decimal | None
+    bid_size: Decimal | None
+    ask: Decimal | None
+    ask_size: Decimal | None
+    ns: int

@@ -1,0 +1,30 @@
+"""What a venue's refusal means for the request, the account and the symbol. Shared by all dialects."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """How a refused request stands. Only ``UNKNOWN`` leaves open whether it was executed."""
+
+    CONFIRMED_NO = "confirmed_no"
+    """Not executed, and the same request would be refused again."""
+    RETRY = "retry"
+    """Not executed now; the same request may succeed later."""
+    UNKNOWN = "unknown"
+    """It may have been executed: ask the venue by client id."""
+    DUPLICATE_ID = "duplicate_id"
+    """An order with this client id exists: look it up."""
+    NOT_FOUND = "not_found"
+    """The order asked about is not there (yet, or any more)."""
+    NO_CHANGE = "no_change"
+    """What was asked for is so already: success in effect."""
+    FATAL_ACCOUNT = "fatal_account"
+    """No request of this account can succeed until its user acts."""
+    FATAL_SYMBOL = "fatal_symbol"
+    """No request on this symbol can succeed."""
+
+
+#: The request was certainly not executed.
+DEFINITE_NO = frozenset({Outcome.CONFIRMED_NO, Outcome.RETRY, Outcome.FATAL_ACCOUNT, Outcome.FATAL_SYMBOL})

@@ -1,0 +1,75 @@
+"""What an earlier run has seen already, so that no notice is news twice."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+from psycopg import AsyncConnection
+
+from shared.domain.notice import NoticeKind
+from shared.errors import DatabaseError, SchemaError
+from trader.listings.detector import LISTINGS, Detector
+from trader.orders import records
+
+#: As many notices as the detector remembers.
+LIMIT = 20_000
+
+NOTICES = """
+select key, first_listed_ns, kind, symbols, first_seen_ns from notices
+order by first_seen_ns desc limit %(limit)s
+"""
+
+SCHEMA = "select to_regclass('heartbeats') is not null"
+
+STATEMENTS = {"notices": NOTICES, "schema": SCHEMA}
+
+
+class Known:
+    """Notices and coins by the journal: what Postgres may not hold yet."""
+
+    def __init__(self) -> None:
+        self.notices: list[tuple[str, int]] = []
+        self.coins: list[tuple[str, int]] = []
+
+    def take(self, record: records.Record) -> None:
+        """Learn from one record of the journal."""
+        if isinstance(record, records.NoticeSeen):
+            self.add(
+                record.notice.key,
+                record.notice.first_listed_ns,
+                record.parsed.kind,
+                record.parsed.symbols,
+                record.notice.received_ns,
+            )
+
+    def add(
+        self, key: str, first_listed_ns: int, kind: NoticeKind, symbols: tuple[str, ...], seen_ns: int
+    ) -> None:
+        self.notices.append((key, first_listed_ns))
+        if kind in LISTINGS:
+            announced = first_listed_ns if 0 < first_listed_ns <= seen_ns else seen_ns
+            self.coins += [(symbol, announced) for symbol in symbols]
+
+
+async def preload(url: str, detector: Detector, known: Known) -> None:
+    """Teach the detector what Postgres and the journal remember, oldest first."""
+    stored = Known()
+    connection: AsyncConnection[Any]
+    async with await AsyncConnection.connect(url, connect_timeout=5) as connection:
+        cursor = await connection.execute(NOTICES, {"limit": LIMIT})
+        for key, first_listed_ns, kind, symbols, seen_ns in reversed(await cursor.fetchall()):
+            stored.add(key, first_listed_ns, NoticeKind(kind), tuple(symbols), seen_ns)
+    detector.preload(stored.notices, stored.coins)
+    detector.preload(known.notices, known.coins)
+
+
+def check_schema(url: str) -> None:
+    """Refuse to start on a database without our tables."""
+    try:
+        with psycopg.connect(url, connect_timeout=10) as connection:
+            row = connection.execute(SCHEMA).fetchone()
+    except psycopg.Error as error:
+        raise DatabaseError(f"Postgres cannot be reached: {str(error).splitlines()[0]}") from None
+    if row is None or not row[0]:
+        raise SchemaError("the database has no tables yet: run `kestrel db migrate`")
