@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from decimal import Decimal
+from decimal import Context, Decimal
 from enum import Enum
 from typing import Any
 
@@ -15,6 +15,8 @@ from shared import clock
 
 BROKEN_PIPE = 141
 """128 + SIGPIPE: what a shell reports for a program whose reader went away."""
+
+_READABLE = Context(prec=10)
 
 
 def line(text: str = "") -> None:
@@ -74,13 +76,13 @@ def cell(value: Any, name: str) -> str:
     if name.endswith("_ns") and isinstance(value, int):
         return clock.iso(value)[:19].replace("T", " ") if value else "-"
     if isinstance(value, Decimal):
-        return f"{value.normalize():f}"
+        return f"{_READABLE.plus(value).normalize():f}"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, Enum):
         return str(value.value)
     if isinstance(value, (list, tuple)):
-        return ", ".join(str(item) for item in value)
+        value = ", ".join(str(item) for item in value)
     return "-" if value is None or value == "" else str(value)
 
 

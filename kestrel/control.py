@@ -84,8 +84,15 @@ class Control:
                 " (or `kestrel exchange`), or set KESTREL_PAPER__URL to where it runs"
             ) from None
         if answer.status_code >= 400:
-            raise VenueRefusedError(str(answer.status_code), answer.text[:200].strip(), answer.status_code)
+            raise VenueRefusedError(str(answer.status_code), _reason(answer), answer.status_code)
         return answer.content
+
+
+def _reason(answer: httpx.Response) -> str:
+    try:
+        return msgspec.json.decode(answer.content, type=dict[str, str])["error"]
+    except (msgspec.DecodeError, msgspec.ValidationError, KeyError):
+        return " ".join(answer.text.split())[:200]
 
 
 def _typed(content: bytes, kind: type[T]) -> T:

@@ -101,10 +101,14 @@ class _Registry:
             if found is None:
                 position += 1
                 continue
-            left, right = position, position + GRAM
+            left = right = position
             for form, start in found:
                 lower, upper = _stretch(text, position, form, start)
-                left, right = min(left, lower), max(right, upper)
+                if upper - lower >= min(PIECE, len(form)):  # less may be a word that others use too
+                    left, right = min(left, lower), max(right, upper)
+            if right == position:
+                position += 1
+                continue
             out += [text[done : max(done, left)], HIDDEN]
             done = position = right
         return "".join(out) + text[done:] if out else text

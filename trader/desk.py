@@ -22,6 +22,9 @@ from trader.positions.rows import AccountSnapshot
 log = structlog.get_logger(__name__)
 
 
+READY_LOOK_S = 0.2
+
+
 class Host(msgspec.Struct, frozen=True):
     """Where a desk trades."""
 
@@ -128,6 +131,13 @@ class Desk:
             self._leave(account_id)
         if self._leaving:
             await asyncio.gather(*self._leaving, return_exceptions=True)
+
+    async def wait_ready(self) -> None:
+        """Return once every armed account could trade."""
+        while True:
+            if self.ready:
+                return
+            await asyncio.sleep(READY_LOOK_S)
 
     @property
     def ready(self) -> bool:

@@ -1,6 +1,6 @@
 """Named places where a test may end the process at once, as a power cut would.
 
-``KESTREL_FAULT_POINT=gateway.journaled:2`` kills the process by SIGKILL the second time it comes
+``TRADER_FAULT_POINT=gateway.journaled:2`` kills the process by SIGKILL the second time it comes
 there. Without the variable a call costs one comparison. Production never sets it.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import signal
 
-_NAME, _, _NTH = os.environ.get("KESTREL_FAULT_POINT", "").partition(":")
+_NAME, _, _NTH = os.environ.get("TRADER_FAULT_POINT", "").partition(":")
 _remaining = int(_NTH or 1)
 
 #: Every fault point, so that a test can run them all and notice one that is never reached.

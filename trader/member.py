@@ -115,11 +115,11 @@ class ActiveMember:
         self.protector.wake()
         self.book.hint()
 
-    def _heard(self, message: memoryview, received_ns: int) -> Heard | str | None:  # noqa: ARG002
+    def _heard(self, message: memoryview, received_ns: int) -> Heard | str | None:
         event = bitget.parse_push(message)
         if isinstance(event, bitget.OrderUpdate):
             for report in event.orders:
-                self.settler.apply(report)
+                self.settler.apply(report, received_ns)
         elif isinstance(event, bitget.PositionUpdate | bitget.AccountUpdate):
             self.book.hint()
         elif isinstance(event, bitget.ErrorEvent):

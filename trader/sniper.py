@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from decimal import Decimal
-from functools import lru_cache
 
 import structlog
 
@@ -28,13 +27,12 @@ from trader.orders import records
 from trader.orders.gateway import Gateway
 from trader.orders.journal import Journal
 from trader.venues import bitget
-from trader.venues.model import MarginMode
+from trader.venues.model import Call, MarginMode, PositionMode
 
 log = structlog.get_logger(__name__)
 
 STRATEGY = "listing"
-#: Parsed titles kept: a page repeats its old rows each time.
-PARSED = 4096
+SOURCE = "upbit"
 
 
 def cause_of(notice: Notice, symbol: str) -> str:
@@ -62,7 +60,6 @@ class Sniper:
         self._attach_from = attach_from
         self._patience_s = patience_s
         self._late: set[asyncio.Task[None]] = set()
-        self._parse = lru_cache(PARSED)(titles.parse)
         self.desks: list[Desk] = []
         self.enabled = False
         """Set once the start is over; until then every page only seeds."""
@@ -75,12 +72,9 @@ class Sniper:
         self.pages += 1
         self.last_notice_ns = received_ns
         now = clock.now_ns()
-        if not notices:
-            return
-        source = notices[0].source
-        items = [(notice, self._parse(notice.title)) for notice in notices]
+        items = [(notice, titles.parse_cached(notice.title)) for notice in notices]
         look = self._detector.page if self.enabled else self._detector.seed
-        decisions = look(source, host, items, now)
+        decisions = look(SOURCE, host, items, now)
         outcomes = {decision.notice.key: self._act(decision, now) for decision in decisions if decision.act}
         for decision in decisions:
             self._remember(decision, outcomes.get(decision.notice.key, ""))
@@ -180,16 +174,7 @@ class Sniper:
             return False
         intent = self._intent(lane.member, instrument, decision.notice, coin, plan)
         try:
-            call = bitget.place_order(
-                instrument,
-                side=Side.BUY,
-                size=plan.size,
-                client_id=intent.client_id,
-                position_mode=lane.position_mode,
-                margin_mode=MarginMode.ISOLATED,
-                take_profit=plan.take_profit if plan.attach else None,
-            )
-            self._gateway.submit(lane, intent, call)
+            self._gateway.submit(lane, intent, self._call(intent, lane.position_mode))
         except RefusedError as refusal:
             self._gateway.deny(intent, refusal.rule, str(refusal))
             return False
@@ -197,6 +182,18 @@ class Sniper:
             log.error("sniper.not_journaled", client_id=intent.client_id, error=str(error))
             return False
         return True
+
+    @staticmethod
+    def _call(intent: records.Intent, mode: PositionMode) -> Call:
+        return bitget.place_order(
+            intent.instrument,
+            side=Side.BUY,
+            size=intent.size,
+            client_id=intent.client_id,
+            position_mode=mode,
+            margin_mode=MarginMode.ISOLATED,
+            take_profit=intent.take_profit if intent.attached else None,
+        )
 
     def _deny(
         self,
@@ -208,6 +205,47 @@ class Sniper:
     ) -> None:
         intent = self._intent(member.lane.member, instrument, decision.notice, coin, None)
         self._gateway.deny(intent, refusal.rule, refusal.text)
+
+    def rehearse(self, rounds: int) -> int:
+        """Walk the way of a notice up to the signature, many times, without journal, write or effect.
+
+        The first passage through Python code is several times slower than the later ones; nobody
+        should pay for that with money. Returns how many orders were rehearsed.
+        """
+        rehearsed = 0
+        for number in range(rounds):
+            now = clock.now_ns()
+            title = f"리허설(KREHEARSAL{number}) 신규 거래지원 안내 (KRW, BTC, USDT 마켓)"
+            notice = Notice(
+                key=f"rehearsal:{number}",
+                source=SOURCE,
+                host="rehearsal",
+                title=title,
+                category="",
+                first_listed_ns=now,
+                listed_ns=now,
+                received_ns=now,
+                decoded_ns=now,
+            )
+            detector = Detector(max_age_ns=clock.SECOND)
+            detector.seed(SOURCE, "rehearsal", [], now)
+            (decision,) = detector.page(SOURCE, "rehearsal", [(notice, titles.parse(title))], now)
+            for desk in self.desks:
+                for member in desk.members.values():
+                    instrument = next(iter(desk.market.instruments.values()))
+                    price = desk.market.ask_price(instrument.symbol, now)
+                    mode = member.lane.position_mode
+                    if price is None or mode is None:
+                        continue
+                    plan = plan_entry(member.lane.member.listing, instrument, price.last, self._attach_from)
+                    if isinstance(plan, Refusal):
+                        continue
+                    (coin,) = decision.coins
+                    intent = self._intent(member.lane.member, instrument, notice, coin, plan)
+                    member.lane.signer.request(self._call(intent, mode), clock.now_ms())
+                    records.encode(intent)
+                    rehearsed += 1
+        return rehearsed
 
     async def stop(self) -> None:
         """Give up what is still being prepared."""

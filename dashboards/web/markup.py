@@ -48,8 +48,8 @@ def welcome() -> str:
         ("Add a user", "Every account belongs to a user.", "kestrel users add NAME"),
         (
             "Add an account",
-            "Its key is asked for and sealed; only the trader can open it.",
-            "kestrel accounts add --help",
+            "On the paper exchange that runs here. With --live it takes a key, sealed for the trader alone.",
+            "kestrel accounts add --user NAME --paper",
         ),
     )
     shown = "".join(
@@ -138,12 +138,12 @@ def _position(view: PositionView) -> tuple[str, list[str]]:
         f"<strong>{escape(view.account)}</strong>",
         f'<strong>{escape(view.base)}</strong> <span class="k-tag k-{tone}">{escape(row.side)} {row.leverage}×</span>',
         f'{number("size", row.size, figures.plain(row.size))} <span class="k-dim k-small">{escape(view.base)}</span>',
-        number("entry", row.entry_price, figures.price(row.entry_price, row.tick)),
-        number("mark", row.mark_price, figures.price(row.mark_price, row.tick)),
+        number("entry", row.entry_price, figures.price(row.entry_price, view.tick)),
+        number("mark", row.mark_price, figures.price(row.mark_price, view.tick)),
         change("unrealised", row.unrealised, figures.amount(row.unrealised, signed=True)),
         number("roe", view.roe, figures.percent(view.roe), coloured=True),
-        number("take-profit", row.take_profit_price, figures.price(row.take_profit_price, row.tick)),
-        number("liquidation", row.liquidation_price, figures.price(row.liquidation_price, row.tick)),
+        number("take-profit", row.take_profit_price, figures.price(row.take_profit_price, view.tick)),
+        number("liquidation", row.liquidation_price, figures.price(row.liquidation_price, view.tick)),
     ]
     attributes = (
         f'data-testid="position" data-account="{row.account_id}" data-symbol="{attribute(row.symbol)}" '

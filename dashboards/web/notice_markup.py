@@ -105,7 +105,7 @@ def _order(view: OrderView) -> str:
         ("Slippage", number("slippage", view.slippage, figures.percent(view.slippage, 3))),
         (
             "Take profit",
-            number("take-profit", row.take_profit_price, figures.price(row.take_profit_price, row.tick)),
+            number("take-profit", row.take_profit_price, figures.price(row.take_profit_price, view.tick)),
         ),
         ("Margin", f"{number('margin', row.margin, figures.amount(row.margin))} × {row.leverage}"),
         ("Fee", number("fee", row.fee, figures.amount(row.fee, 4))),

@@ -43,8 +43,9 @@ def _live(reader: Reader, scope: Scope) -> None:
 
 
 def _market(page: views.Page) -> None:
+    when = "live from the trader" if page.fresh else "as the trader last told them"
     with st.container(key="market", gap="small"):
-        st.html(section("Market", f"{len(page.tiles)} of {page.symbols} prices, live from the trader"))
+        st.html(section("Market", f"{len(page.tiles)} of {page.symbols} prices, {when}"))
         st.html(markup.market(page.tiles))
 
 

@@ -21,6 +21,7 @@ from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
 from dashboards.web import data
 from shared import clock
+from shared.db.rows import HeartbeatRow
 from shared.errors import DatabaseError
 
 REFRESH_NS = 800 * clock.MILLISECOND
@@ -32,8 +33,9 @@ SPANS: dict[str, int] = {
 }
 DEFAULT_SPAN = "24 h"
 MAX_SCOPES = 64
-MAX_SYMBOLS = 400
-RING = 120
+MAX_SYMBOLS = 1_500
+RING = 90
+"""Prices kept per symbol: as many seconds, at one heartbeat a second."""
 MOVED_NS = 10 * clock.SECOND
 """Away for longer than this, the database is looked up anew instead of only tried again."""
 TRADER = "trader"
@@ -54,7 +56,7 @@ class Away(msgspec.Struct, frozen=True):
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
     snapshot: data.Snapshot | None
     series: data.SeriesByAccount
-    prices: dict[str, list[tuple[int, Decimal]]]
+    prices: dict[str, list[Decimal]]
     away: Away | None
 
 
@@ -62,10 +64,10 @@ class PriceRings:
     """The last prices that the trader told, one short ring per symbol: what a sparkline shows."""
 
     def __init__(self) -> None:
-        self._rings: dict[str, deque[tuple[int, Decimal]]] = {}
+        self._rings: dict[str, deque[Decimal]] = {}
         self._last_ns = 0
 
-    def feed(self, heartbeats: list[data.HeartbeatRow]) -> None:
+    def feed(self, heartbeats: list[HeartbeatRow]) -> None:
         beat = next((beat for beat in heartbeats if beat.service == TRADER), None)
         if beat is None or beat.at_ns <= self._last_ns:
             return
@@ -77,9 +79,9 @@ class PriceRings:
         for symbol, text in list(prices.items())[:MAX_SYMBOLS]:
             price = positive_decimal(text)
             if price is not None:
-                self._rings.setdefault(str(symbol), deque(maxlen=RING)).append((beat.at_ns, price))
+                self._rings.setdefault(str(symbol), deque(maxlen=RING)).append(price)
 
-    def copy(self) -> dict[str, list[tuple[int, Decimal]]]:
+    def copy(self) -> dict[str, list[Decimal]]:
         return {symbol: list(ring) for symbol, ring in self._rings.items()}
 
 
@@ -163,6 +165,8 @@ class Reader:
     def _chart(self, source: Engine, scope: data.Scope, span: str) -> None:
         """Re-read a chart when a point of it has gone by, and append the newest equity until then."""
         length = SPANS[span]
+        snapshot = self._snapshots[scope]
+        accounts = [row.id for row in snapshot.accounts]
         chart = self._charts.get((scope, span))
         now_ns = clock.now_ns()
         if (
@@ -170,9 +174,11 @@ class Reader:
             or now_ns - chart.read_ns > max(clock.SECOND, length // 2_000)
             or now_ns < chart.read_ns
         ):
-            chart = _Chart(read_ns=now_ns, series=data.read_series(source, scope, now_ns - length, now_ns))
+            chart = _Chart(
+                read_ns=now_ns, series=data.read_series(source, scope, accounts, now_ns - length, now_ns)
+            )
         self._keep(self._charts, (scope, span), chart)
-        for row in self._snapshots[scope].equity:
+        for row in snapshot.equity:
             points = chart.series.setdefault(row.account_id, data.Series()).points
             if row.taken_ns >= now_ns - length and (not points or points[-1][0] < row.taken_ns):
                 points.append((row.taken_ns, row.equity))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from dashboards.web.data import OrderRow
+from shared.db.rows import OrderRow
 
 #: (name, what it means). ``name`` + ``_ns`` is the stamp's column.
 STAGES: tuple[tuple[str, str], ...] = (

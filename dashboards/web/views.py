@@ -12,6 +12,8 @@ from dashboards.web.figures import age, clock_time
 from dashboards.web.reader import TRADER, Away, Reading
 from dashboards.web.timeline import Timeline, timeline
 from shared import clock
+from shared.db.accounts import AccountRow
+from shared.db.rows import EquityRow, HeartbeatRow, NoticeRow, OrderRow, PositionRow
 
 STALE_NS = 10 * clock.SECOND
 FORGOTTEN_NS = 60 * clock.SECOND
@@ -73,8 +75,9 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PositionView(msgspec.Struct, frozen=True):
-    row: data.PositionRow
+    row: PositionRow
     account: str
+    tick: Decimal | None
     base: str
     quote: str
     roe: Decimal | None
@@ -83,8 +86,9 @@ class PositionView(msgspec.Struct, frozen=True):
 class OrderView(msgspec.Struct, frozen=True):
     """``slippage`` is a fraction of the reference price, positive = worse for us."""
 
-    row: data.OrderRow
+    row: OrderRow
     account: str
+    tick: Decimal | None
     base: str
     quote: str
     slippage: Decimal | None
@@ -97,7 +101,7 @@ class Arrival(msgspec.Struct, frozen=True):
 
 
 class NoticeView(msgspec.Struct, frozen=True):
-    row: data.NoticeRow
+    row: NoticeRow
     orders: tuple[OrderView, ...]
     arrivals: tuple[Arrival, ...]
     reaction_ns: int | None
@@ -117,6 +121,8 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     pills: tuple[Pill, ...]
     banners: tuple[Banner, ...]
     empty: bool
+    fresh: bool
+    """Whether the prices below are of now: the trader told them within the last seconds."""
     tiles: tuple[Tile, ...]
     symbols: int
     cards: tuple[Card, ...]
@@ -128,30 +134,26 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
 def page(reading: Reading, now_ns: int) -> Page:
     """The whole overview of one reading."""
     snapshot = reading.snapshot or data.Snapshot(taken_ns=now_ns)
-    names = {account.id: account_name(account) for account in snapshot.accounts}
-    orders = [_order(row, names) for row in snapshot.orders]
-    notices = [_notice(row, orders, snapshot.arrivals) for row in snapshot.notices]
-    held = [row.symbol for row in snapshot.positions] + [row.symbol for row in snapshot.orders]
+    notices = [_notice(row, snapshot.ticks) for row in snapshot.notices]
+    held = [row.symbol for row in snapshot.positions]
+    held += [view.row.symbol for notice in notices for view in notice.orders]
     return Page(
         now_ns=now_ns,
         pills=pills(snapshot, reading.away, now_ns),
         banners=banners(snapshot, reading.away, now_ns),
         empty=reading.snapshot is not None and not snapshot.accounts,
+        fresh=reading.away is None and _is_fresh(_beat(snapshot, TRADER), now_ns),
         tiles=tiles(reading.prices, held),
         symbols=len(reading.prices),
         cards=cards(snapshot, reading.series),
-        positions=tuple(_position(row, names) for row in snapshot.positions),
+        positions=tuple(_position(row, snapshot.ticks) for row in snapshot.positions),
         acted=tuple(view for view in notices if view.orders or view.row.decision == "acted"),
         other=tuple(view for view in notices if not view.orders and view.row.decision != "acted"),
     )
 
 
-def account_name(account: data.AccountRow) -> str:
-    return (
-        account.user_name
-        if account.label in ("", account.user_name)
-        else f"{account.user_name} · {account.label}"
-    )
+def account_name(user: str, label: str) -> str:
+    return user if label in ("", user) else f"{user} · {label}"
 
 
 def split(symbol: str) -> tuple[str, str]:
@@ -170,7 +172,7 @@ def thin(points: list[float], limit: int) -> tuple[float, ...]:
     return tuple(points[round(index * step)] for index in range(limit))
 
 
-def _beat(snapshot: data.Snapshot, service: str) -> data.HeartbeatRow | None:
+def _beat(snapshot: data.Snapshot, service: str) -> HeartbeatRow | None:
     return next((beat for beat in snapshot.heartbeats if beat.service == service), None)
 
 
@@ -185,12 +187,16 @@ def _told(snapshot: data.Snapshot, name: str) -> str:
     return ""
 
 
+def _is_fresh(beat: HeartbeatRow | None, now_ns: int) -> bool:
+    return beat is not None and now_ns - beat.at_ns <= STALE_NS
+
+
 def pills(snapshot: data.Snapshot, away: Away | None, now_ns: int) -> tuple[Pill, ...]:
     """Trader, market and database, in one word each."""
     beat = _beat(snapshot, TRADER)
     if beat is None:
         trader = Pill("trader", "Trader", "not started", "idle")
-    elif now_ns - beat.at_ns > STALE_NS:
+    elif not _is_fresh(beat, now_ns):
         trader = Pill("trader", "Trader", "silent", "bad")
     else:
         trader = Pill("trader", "Trader", beat.state, "good" if beat.state == "armed" else "warning")
@@ -210,7 +216,7 @@ def banners(snapshot: data.Snapshot, away: Away | None, now_ns: int) -> tuple[Ba
         text = f"{since}. What is below is the last picture; it comes back by itself. The trader goes on without it."
         found.append(Banner("away", "error", away.message, text))
     beat = _beat(snapshot, TRADER)
-    if away is None and beat is not None and now_ns - beat.at_ns > STALE_NS:
+    if away is None and beat is not None and not _is_fresh(beat, now_ns):
         text = (
             f"The trader has been silent since {clock_time(beat.at_ns, now_ns)} ({age(now_ns - beat.at_ns)}): "
             "prices and positions are as of then. See `kestrel doctor`."
@@ -230,12 +236,12 @@ def banners(snapshot: data.Snapshot, away: Away | None, now_ns: int) -> tuple[Ba
     return tuple(found)
 
 
-def tiles(prices: dict[str, list[tuple[int, Decimal]]], held: list[str]) -> tuple[Tile, ...]:
+def tiles(prices: dict[str, list[Decimal]], held: list[str]) -> tuple[Tile, ...]:
     """What we hold or trade first, then the favourites, then the alphabet: a steady order."""
     order = dict.fromkeys([*held, *FAVOURITES, *sorted(prices)])
     found = []
     for symbol in [symbol for symbol in order if prices.get(symbol)][:MAX_TILES]:
-        ring = [price for _, price in prices[symbol]]
+        ring = prices[symbol]
         change = ring[-1] / ring[0] - 1 if len(ring) > 1 else None
         places = max(-int(price.normalize().as_tuple().exponent) for price in ring)
         points = thin([float(price) for price in ring], SPARK_POINTS)
@@ -245,16 +251,21 @@ def tiles(prices: dict[str, list[tuple[int, Decimal]]], held: list[str]) -> tupl
 
 def cards(snapshot: data.Snapshot, series: data.SeriesByAccount) -> tuple[Card, ...]:
     """One card per account. The day's change leaves out what was transferred."""
-    by_account = {row.account_id: row for row in snapshot.equity}
-    return tuple(_card(account, by_account.get(account.id), series) for account in snapshot.accounts)
+    equity = {row.account_id: row for row in snapshot.equity}
+    days = {row.account_id: row for row in snapshot.days}
+    return tuple(
+        _card(account, equity.get(account.id), days.get(account.id), series) for account in snapshot.accounts
+    )
 
 
-def _card(account: data.AccountRow, row: data.EquityRow | None, series: data.SeriesByAccount) -> Card:
+def _card(
+    account: AccountRow, row: EquityRow | None, day: data.DayRow | None, series: data.SeriesByAccount
+) -> Card:
     change = fraction = None
     drawn = series[account.id].points if account.id in series else []
-    if row is not None and row.base is not None:
-        change = row.equity - row.base - row.transferred
-        invested = row.base + max(row.transferred, Decimal(0))
+    if row is not None and day is not None:
+        change = row.equity - day.base - day.transferred
+        invested = day.base + max(day.transferred, Decimal(0))
         fraction = change / invested if invested > 0 else None
     return Card(
         account_id=account.id,
@@ -274,26 +285,25 @@ def _card(account: data.AccountRow, row: data.EquityRow | None, series: data.Ser
     )
 
 
-def _position(row: data.PositionRow, names: dict[int, str]) -> PositionView:
+def _position(row: PositionRow, ticks: dict[str, Decimal]) -> PositionView:
     roe = row.unrealised / row.margin if row.margin > 0 else None
-    return PositionView(row, names.get(row.account_id, f"#{row.account_id}"), *split(row.symbol), roe)
+    name = account_name(row.user_name, row.account_label)
+    return PositionView(row, name, ticks.get(row.instrument_id), *split(row.symbol), roe)
 
 
-def _order(row: data.OrderRow, names: dict[int, str]) -> OrderView:
+def _order(row: OrderRow, ticks: dict[str, Decimal]) -> OrderView:
     slippage = None
     if row.average_price is not None and row.reference_price > 0:
         slippage = (row.average_price / row.reference_price - 1) * (1 if row.side == "buy" else -1)
-    name = names.get(row.account_id, f"#{row.account_id}")
-    return OrderView(row, name, *split(row.symbol), slippage, timeline(row))
+    name = account_name(row.user_name, row.account_label)
+    return OrderView(row, name, ticks.get(row.instrument_id), *split(row.symbol), slippage, timeline(row))
 
 
-def _notice(row: data.NoticeRow, orders: list[OrderView], arrivals: list[data.ArrivalRow]) -> NoticeView:
-    causes = {data.cause_of(row.key, symbol) for symbol in row.symbols}
-    led_to = tuple(sorted((view for view in orders if view.row.cause in causes), key=_by_account))
-    seen = sorted(
-        (found for found in arrivals if found.notice_key == row.key), key=lambda found: found.received_ns
+def _notice(row: NoticeRow, ticks: dict[str, Decimal]) -> NoticeView:
+    led_to = tuple(sorted((_order(order, ticks) for order in row.orders), key=_by_account))
+    race = tuple(
+        Arrival(found.host, found.received_ns - row.arrivals[0].received_ns) for found in row.arrivals
     )
-    race = tuple(Arrival(found.host, found.received_ns - seen[0].received_ns) for found in seen)
     sent = [
         view.timeline.here_ns
         for view in led_to
@@ -309,7 +319,7 @@ def _by_account(view: OrderView) -> tuple[str, int, str]:
 def lines(snapshot: data.Snapshot, series: data.SeriesByAccount, limit: int = 8) -> list[Line]:
     """The lines of the equity chart: one per account, or their sum when they would be too many to tell apart."""
     drawn = [
-        Line(account_name(row), series[row.id].points, series[row.id].transfers)
+        Line(account_name(row.user_name, row.label), series[row.id].points, series[row.id].transfers)
         for row in snapshot.accounts
         if row.id in series and series[row.id].points
     ]

@@ -29,14 +29,14 @@ def look(data: Path) -> Postmaster | None:
 
 
 def remove_stale(data: Path) -> None:
-    """Delete a pid file whose number now belongs to an unrelated process.
+    """Delete a pid file whose number is taken by an unrelated or an unreaped process.
 
     Postgres would take that process for a server and refuse to start. Two servers on one folder
     stay impossible: Postgres also finds the shared memory of a living one by the folder's inode.
     A pid file whose process is gone is left to Postgres, which cleans it up itself.
     """
     pid = _number(_lines(data), 0)
-    if pid > 0 and alive(pid) and not is_postmaster(pid, data):
+    if pid > 0 and _taken(pid) and not is_postmaster(pid, data):
         (data / "postmaster.pid").unlink(missing_ok=True)
 
 
@@ -60,29 +60,39 @@ def _is_postmaster_by_ps(pid: int, data: Path) -> bool:
 
 def alive(pid: int) -> bool:
     """Whether a process of this number runs; one that only waits to be collected does not."""
+    if not _taken(pid):
+        return False
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return not Path("/proc/self").exists() and _taken(pid)  # without /proc the signal's answer counts
+    return state not in ("Z", "X")
+
+
+def _taken(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
         return True
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return Path("/proc/self").exists() is False  # no /proc here: the signal's answer counts
-    return state[0] not in ("Z", "X")
+    return True
 
 
 def last_words(data: Path) -> str:
-    """Why the server did not start: the last fatal line of its newest logs, or an empty text."""
+    """Why the server did not start: the last fatal line of its newest logs with its hint, or nothing."""
     words = ""
     logs = [data / "start.log", *(data / "log").glob("*.log")]
     for log in sorted((path for path in logs if path.is_file()), key=lambda path: path.stat().st_mtime):
         with log.open("rb") as file:
             file.seek(max(0, log.stat().st_size - 8192))
             for line in file.read().decode("utf-8", "replace").splitlines():
-                if any(mark in line for mark in ("FATAL:", "PANIC:", "HINT:", "could not bind")):
-                    words = line.strip()
+                _, fatal, rest = line.partition("FATAL:")
+                _, hint, advice = line.partition("HINT:")
+                if fatal:
+                    words = rest.strip()
+                elif hint and words:
+                    words = f"{words}; {advice.strip()}"
     return words
 
 

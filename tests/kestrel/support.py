@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import signal
 import subprocess
@@ -11,8 +12,9 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from kestrel import procfs
+from kestrel import preflight, procfs
 from shared import clock
+from shared.db.embedded import EmbeddedPostgres
 
 PROGRAMS = Path(__file__).parent / "programs"
 
@@ -109,3 +111,45 @@ def journal(home: Path, what: str) -> list[tuple[str, int]]:
     path = home / "journal.txt"
     rows = [line.split() for line in path.read_text().splitlines()] if path.exists() else []
     return [(row[1], int(row[2])) for row in rows if row[0] == what]
+
+
+START_S = 90.0
+"""The first start of a home makes a database; a loaded machine is slow."""
+
+Start = Callable[..., Program]
+"""Starts `kestrel up` with these arguments in the test's home."""
+
+
+class Ports:
+    """Free ports, the same for every start of one test."""
+
+    def __init__(self) -> None:
+        self.web, self.exchange, self.trader = (preflight.free_port() for _ in range(3))
+
+    def environment(self, home: Path) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("KESTREL_")}
+        return kept | {
+            "KESTREL_HOME": str(home),
+            "KESTREL_WEB__PORT": str(self.web),
+            "KESTREL_EXCHANGE__PORT": str(self.exchange),
+            "KESTREL_TRADER__OPS_PORT": str(self.trader),
+            "PGHOST": "nowhere.invalid",  # a user's own variable must not matter
+        }
+
+
+def ours(home: Path) -> list[str]:
+    """Every process of this home, Postgres included: name and pid."""
+    found = [
+        f"{one.name} {pid}"
+        for pid in procfs.pids()
+        if procfs.has_variable(pid, "KESTREL_HOME", str(home))
+        and (one := procfs.stat(pid)) is not None
+        and one.state not in "ZX"
+    ]
+    if home.exists() and EmbeddedPostgres(home).running():
+        found.append("postgres")
+    return found
+
+
+def healthy(program: Program) -> None:
+    program.until("Ctrl-C stops everything", START_S)

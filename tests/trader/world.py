@@ -92,6 +92,8 @@ class Process:
     def wait(self, timeout_s: float) -> int:
         code = self._process.wait(timeout_s)
         self._thread.join(5)
+        if self._process.stdout is not None:
+            self._process.stdout.close()
         return code
 
     def end(self, number: int = signal.SIGTERM, timeout_s: float = 20) -> int:
@@ -103,8 +105,6 @@ class Process:
         except subprocess.TimeoutExpired:
             self._process.kill()
             code = self.wait(5)
-        if self._process.stdout is not None:
-            self._process.stdout.close()
         return code
 
 
@@ -165,6 +165,10 @@ class World:
             for entry in entries
             if (not kind or entry["kind"] == kind) and (not symbol or entry["symbol"] == symbol)
         ]
+
+    def entries(self, person: Person, symbol: str = "") -> int:
+        """How many orders opened something: the fills of one market order share their instant."""
+        return len({entry["ns"] for entry in self.ledger(person, "open_fee", symbol)})
 
     def account(self, person: Person) -> dict[str, Any]:
         found: dict[str, Any] = self.control("GET", f"accounts/{person.paper_id}")

@@ -29,8 +29,6 @@ from trader.net.tls import client_context
 
 #: One TLS record: a write that fails has then never delivered a readable byte.
 MAX_REQUEST = 16_384
-#: For an answer that waits in the kernel when its time is up, because the event loop was held up.
-GRACE_S = 0.05
 _GONE = select.POLLERR | select.POLLHUP | select.POLLNVAL | getattr(select, "POLLRDHUP", 0)
 
 
@@ -97,7 +95,7 @@ class HttpConnection:
     @property
     def busy(self) -> bool:
         """Whether a request is in flight."""
-        return self._wire is not None and self._wire.busy
+        return self._wire is not None and self._wire.in_flight is not None
 
     @property
     def written_ns(self) -> int:
@@ -138,6 +136,15 @@ class HttpConnection:
         if self._wire is not None:
             self._wire.abort(reason)
 
+    async def wait_idle(self) -> None:
+        """Return when nothing is in flight (at once when nothing is)."""
+        while self._wire is not None and self._wire.in_flight is not None:
+            future = self._wire.in_flight
+            if future.done():  # abandoned: its answer still has to pass
+                await asyncio.sleep(0.005)
+            else:
+                await asyncio.wait([future])
+
     async def wait_closed(self) -> None:
         """Return when the connection is down (at once when it is)."""
         if self._wire is not None:
@@ -159,7 +166,7 @@ class _Wire(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._poll = select.poll()
         self._answered = False
-        self._future: asyncio.Future[Response] | None = None
+        self.in_flight: asyncio.Future[Response] | None = None
         self._parser = ResponseParser()
         self._first_byte_ns = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -168,15 +175,11 @@ class _Wire(asyncio.Protocol):
     def open(self) -> bool:
         return self._transport is not None and not self._transport.is_closing()
 
-    @property
-    def busy(self) -> bool:
-        return self._future is not None
-
     def send(self, request: bytes, timeout_s: float | None) -> asyncio.Future[Response]:
         transport = self._transport
         if transport is None or transport.is_closing():
             raise NotSentError(f"{self.name}: not connected ({self.reason})")
-        if self._future is not None:
+        if self.in_flight is not None:
             raise NotSentError(f"{self.name}: busy, a request is in flight")
         if len(request) > MAX_REQUEST:
             raise NotSentError(f"{self.name}: a request of {len(request)} bytes is too large to send")
@@ -190,10 +193,10 @@ class _Wire(asyncio.Protocol):
         self.used = self._loop.time()
         self._parser = ResponseParser(head=request.startswith(b"HEAD "), max_body=self._max_body)
         self._first_byte_ns = 0
-        self._future = self._loop.create_future()
+        self.in_flight = self._loop.create_future()
         if timeout_s is not None:
             self._timer = self._loop.call_later(timeout_s, self._expire, timeout_s)
-        return self._future
+        return self.in_flight
 
     def _refuse_stale(self, events: int) -> None:
         """What the kernel already knows and the loop has not told us yet.
@@ -217,7 +220,7 @@ class _Wire(asyncio.Protocol):
         self._poll.register(sock.fileno(), select.POLLIN | getattr(select, "POLLRDHUP", 0))
 
     def data_received(self, data: bytes) -> None:
-        if self._future is None:
+        if self.in_flight is None:
             self.abort("the server sent bytes that nobody asked for")
             return
         if self._first_byte_ns == 0:
@@ -231,7 +234,7 @@ class _Wire(asyncio.Protocol):
             self._deliver()
 
     def eof_received(self) -> bool:
-        if self._future is not None:
+        if self.in_flight is not None:
             try:
                 self._parser.eof()
             except ProtocolError as error:
@@ -264,10 +267,7 @@ class _Wire(asyncio.Protocol):
                 )
             )
 
-    def _expire(self, timeout_s: float, *, grace: bool = True) -> None:
-        if grace and self._poll.poll(0):  # it is here and the loop was late: read it first
-            self._timer = self._loop.call_later(GRACE_S, lambda: self._expire(timeout_s, grace=False))
-            return
+    def _expire(self, timeout_s: float) -> None:
         self.abort(f"no answer within {timeout_s:g} s")
 
     def abort(self, reason: str) -> None:
@@ -282,7 +282,7 @@ class _Wire(asyncio.Protocol):
             future.set_exception(OutcomeUnknownError(f"{self.name}: the outcome is unknown: {self.reason}"))
 
     def _settle(self) -> asyncio.Future[Response] | None:
-        future, self._future = self._future, None
+        future, self.in_flight = self.in_flight, None
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -290,6 +290,7 @@ class Session(picows.WSListener):
             self._set_aside(error)
             return
         except Exception as error:
+            log.exception("handling a message failed", stream=plan.name)
             self._blame_handler(error)
             return
         if isinstance(heard, str):
@@ -304,11 +305,11 @@ class Session(picows.WSListener):
             try:
                 self._plan.on_malformed(error)
             except Exception as mistake:
+                log.exception("handling a malformed message failed", stream=self._plan.name)
                 self._blame_handler(mistake)
 
     def _blame_handler(self, error: Exception) -> None:
         self._counters.handler_errors += 1
-        log.exception("handling a message failed", stream=self._plan.name)
         self.end(f"handling a message failed: {type(error).__name__}")
 
     def _control(self, heard: Heard) -> None:

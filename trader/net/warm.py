@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 
 import structlog
 
@@ -13,6 +14,9 @@ from trader.net.backoff import Backoff
 from trader.net.connection import HttpConnection
 from trader.net.origin import Origin
 from trader.net.response import MAX_BODY, Response
+
+#: Seconds between two looks whether the spare is free again.
+SPARE_S = 0.02
 
 log = structlog.get_logger(__name__)
 
@@ -24,6 +28,8 @@ class WarmConnection:
         counts as ready, and again whenever it was idle for ``keepalive_s`` seconds.
     :param on_keepalive: gets those answers, for example to measure the clock's offset.
     :param on_change: called with True when it becomes ready, with False when that ends.
+    :param spare: another connection that stands in for this one. It is never kept alive at the same
+        time, so that one of the two is free.
     :param stable_s: seconds a connection must have lived for the back-off to begin anew.
     """
 
@@ -40,6 +46,7 @@ class WarmConnection:
         backoff: Backoff | None = None,
         max_body: int = MAX_BODY,
         name: str = "",
+        spare: WarmConnection | None = None,
         on_change: Callable[[bool], None] | None = None,
         on_keepalive: Callable[[Response], None] | None = None,
     ) -> None:
@@ -48,6 +55,7 @@ class WarmConnection:
         self.connects = 0
         self.failures = 0
         self.last_error = ""
+        self.spare = spare
         self._keepalive = keepalive
         self._keepalive_s = keepalive_s
         self._connect_timeout_s = connect_timeout_s
@@ -97,6 +105,16 @@ class WarmConnection:
                 f"{self.name}: not connected ({self.last_error or 'no answer in time'})"
             ) from None
 
+    async def wait_ready(self, timeout_s: float) -> None:
+        """As :meth:`wait_warm`, and until nothing is in flight on it."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                while not self.ready:
+                    await self.wait_warm(timeout_s)
+                    await self.connection.wait_idle()
+        except TimeoutError:
+            raise NotSentError(f"{self.name}: busy") from None
+
     def send(self, request: bytes, timeout_s: float | None = None) -> asyncio.Future[Response]:
         """See :meth:`HttpConnection.send`."""
         return self.connection.send(request, timeout_s)
@@ -130,15 +148,21 @@ class WarmConnection:
         await self._warm_up()
         self.connects += 1
         self._set_warm(warm=True)
+        if self._keepalive is None:
+            await connection.wait_closed()
         loop = asyncio.get_running_loop()
         while connection.connected:
             due_s = connection.idle_since + self._keepalive_s - loop.time()
-            try:
-                async with asyncio.timeout(max(due_s, 0.0) if not connection.busy else self._keepalive_s):
-                    await connection.wait_closed()
-            except TimeoutError:
-                if not connection.busy and loop.time() - connection.idle_since >= self._keepalive_s:
+            if connection.busy:
+                due_s = self._keepalive_s
+            elif due_s <= 0:
+                if self.spare is None or not self.spare.connection.busy:
                     await self._warm_up()
+                    continue
+                due_s = SPARE_S
+            with suppress(TimeoutError):
+                async with asyncio.timeout(due_s):
+                    await connection.wait_closed()
         raise NotSentError(f"{self.name}: {connection.closed_because}")
 
     async def _warm_up(self) -> None:

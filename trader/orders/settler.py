@@ -118,7 +118,7 @@ class Settler:
                 await self._absent(case)
                 return
             case.not_found = 0
-            self.apply(report)
+            self.apply(report, answer.received_ns)
         if order.fills_size < order.filled_size and order.venue_order_id:
             await self._read_fills(order)
 
@@ -133,7 +133,7 @@ class Settler:
         page = bitget.parse_orders(answer.body, answer.status)
         known = [report for report in page.orders if report.client_id == intent.client_id]
         if known:
-            self.apply(known[0])
+            self.apply(known[0], answer.received_ns)
             return
         self._tracker.update(
             records.Update(
@@ -152,8 +152,12 @@ class Settler:
             if fill.order_id == order.venue_order_id:
                 self.apply_fill(order.intent.client_id, fill)
 
-    def apply(self, report: OrderReport) -> None:
-        """What a query or a push says of one of our orders; strangers are left alone."""
+    def apply(self, report: OrderReport, heard_ns: int) -> None:
+        """What a query or a push says of one of our orders; strangers are left alone.
+
+        ``heard_ns`` is when it reached us: stamps of an order are all of one clock, the venue's own
+        stamp stays with the fill.
+        """
         order = self._tracker.get(report.client_id)
         if order is None or order.intent.account_id != self._lane.account.id:
             return
@@ -165,8 +169,8 @@ class Settler:
                 filled_size=report.filled_size,
                 average_price=report.average_price,
                 text=report.cancel_reason,
-                filled_ns=(report.updated_ns or clock.now_ns()) if report.state is OrderState.FILLED else 0,
-                ns=clock.now_ns(),
+                filled_ns=heard_ns if report.state is OrderState.FILLED else 0,
+                ns=heard_ns,
             )
         )
         if report.fill is not None:

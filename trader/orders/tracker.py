@@ -22,7 +22,7 @@ KEEP_FINISHED = 20_000
 
 
 class Tracked(msgspec.Struct, kw_only=True):
-    """One order of ours. Stamps are UTC nanoseconds, 0 = not reached."""
+    """One order of ours. Stamps are UTC nanoseconds by this machine's clock, 0 = not reached."""
 
     intent: records.Intent
     seq: int = 0
@@ -186,23 +186,23 @@ class Tracker:
         order = self._orders.get(update.client_id)
         if order is None:
             return False
-        before = (order.state, order.venue_order_id, order.filled_size, order.average_price, order.code)
+        before = _news(order)
+        order.venue_order_id = order.venue_order_id or update.venue_order_id
+        order.acknowledged_ns = order.acknowledged_ns or update.acknowledged_ns
         if RANK[update.state] < RANK[order.state] or (
             order.state in TERMINAL and update.state is not OrderState.FILLED and update.state != order.state
         ):
+            # A push may overtake the answer: its stamps count all the same.
             self.stale_updates += 1
-            return False
+            return before != _news(order)
         if update.state is not order.state:
             order.code, order.text = update.code, update.text
         order.state = update.state
-        order.venue_order_id = update.venue_order_id or order.venue_order_id
         if update.filled_size >= order.filled_size:
             order.filled_size = update.filled_size
             order.average_price = update.average_price or order.average_price
-        order.acknowledged_ns = order.acknowledged_ns or update.acknowledged_ns
         order.filled_ns = order.filled_ns or update.filled_ns
-        after = (order.state, order.venue_order_id, order.filled_size, order.average_price, order.code)
-        return before != after
+        return before != _news(order)
 
     def _apply_fill(self, fill: records.Fill) -> bool:
         order = self._orders.get(fill.client_id)
@@ -222,3 +222,16 @@ class Tracker:
         for client_id, order in list(self._orders.items())[: KEEP_FINISHED // 10]:
             if order.complete and not order.needs_take_profit:
                 del self._orders[client_id]
+
+
+def _news(order: Tracked) -> tuple[object, ...]:
+    """What an update can change."""
+    return (
+        order.state,
+        order.venue_order_id,
+        order.filled_size,
+        order.average_price,
+        order.code,
+        order.acknowledged_ns,
+        order.filled_ns,
+    )

@@ -34,7 +34,7 @@ _ALPHABET = string.ascii_letters + string.digits
 _encode = msgspec.json.Encoder().encode
 
 T = TypeVar("T")
-Number = Decimal | int | str
+Number = Decimal
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 

@@ -75,6 +75,8 @@ class PaperServer:
         self.ws = WsFace(self.engine, self.hub, ws_options)
         self.ready: dict[str, object] = {}
         self._folder = folder
+        self._broken: asyncio.Future[None] | None = None
+        self.store.on_failure = self._state_failed
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self._runner: web.AppRunner | None = None
 
@@ -158,7 +160,7 @@ class PaperServer:
             "tape": self.tape.name,
             "connections": len(self.ws.connections),
             "dropped": self.ws.dropped,
-            "failures": self.rest.failures,
+            "failures": self.rest.failures + self.ws.failures,
         }
 
     def _tls(self) -> tuple[ssl.SSLContext, Path]:
@@ -174,10 +176,27 @@ class PaperServer:
         authority.cert_pem.write_to_path(str(path))
         return context, path
 
+    def _state_failed(self, error: BaseException) -> None:
+        if self._broken is not None and not self._broken.done():
+            self._broken.set_exception(
+                StartError(f"the state cannot be written ({error}): free the disk, start again")
+            )
+
     async def run(self) -> None:
-        """Play the tape. Ends only with an error of the tape, or cancelled."""
-        await self.tape.run()
-        raise TapeError(f"the tape {self.tape.name} has ended: start the exchange again")
+        """Play the tape. Ends only cancelled, or with an error of the tape or of the state file."""
+        loop = asyncio.get_running_loop()
+        self._broken = loop.create_future()
+        tape = loop.create_task(self.tape.run())
+        try:
+            await asyncio.wait({tape, self._broken}, return_when=asyncio.FIRST_COMPLETED)
+            if self._broken.done():
+                self._broken.result()
+            tape.result()
+            raise TapeError(f"the tape {self.tape.name} has ended: start the exchange again")
+        finally:
+            tape.cancel()
+            await asyncio.wait({tape})
+            self._broken.cancel()
 
     async def stop(self) -> None:
         await self.ws.close()

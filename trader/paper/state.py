@@ -11,7 +11,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
@@ -75,6 +75,7 @@ class SqliteStore:
     def __init__(self, folder: Path | None) -> None:
         """Raises ``AlreadyRunningError`` when another exchange has the folder, ``StartError`` when it is unusable."""
         self._lock: int | None = None
+        self.on_failure: Callable[[BaseException], None] = lambda _: None
         where = ":memory:"
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -113,6 +114,7 @@ class SqliteStore:
     # writing
 
     def write(self, batch: Batch) -> None:
+        """One transaction. When it fails nothing of it is kept, and ``on_failure`` is told."""
         run = self._db.executemany
         self._db.execute("BEGIN")
         try:
@@ -142,8 +144,10 @@ class SqliteStore:
                 rows = [(kind.value, str(amount)) for kind, amount in batch.totals.items()]
                 run("INSERT OR REPLACE INTO totals VALUES (?, ?)", rows)
             self._db.execute("COMMIT")
-        except BaseException:
-            self._db.execute("ROLLBACK")
+        except BaseException as error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            self.on_failure(error)
             raise
 
     def _write_positions(self, batch: Batch) -> None:
@@ -160,9 +164,10 @@ class SqliteStore:
         restored = Restored(
             accounts=self._all(AccountRecord, "SELECT body FROM accounts ORDER BY id"),
             orders=self._all(Order, "SELECT body FROM orders WHERE live ORDER BY id"),
-            positions=self._all(Position, "SELECT body FROM positions ORDER BY account, symbol, side"),
+            positions=self._all(Position, "SELECT body FROM positions"),
             plans=self._all(Plan, "SELECT body FROM plans WHERE live ORDER BY id"),
         )
+        restored.positions.sort(key=lambda position: position.id)
         for kind, amount in self._db.execute("SELECT kind, amount FROM totals"):
             restored.totals[Kind(kind)] = Decimal(amount)
         highest = [position.id for position in restored.positions]

@@ -6,6 +6,7 @@ Nothing here rounds by accident: the arithmetic runs in a context that refuses i
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from decimal import (
     ROUND_CEILING,
     ROUND_FLOOR,
@@ -22,16 +23,22 @@ from shared import clock
 from shared.domain.order import Side
 from shared.errors import ProtocolError
 
+#: Powers of ten that a number may span; far beyond every price and size, so that ``_EXACT`` has room.
+MAX_MAGNITUDE = 30
 _EXACT = Context(prec=100, traps=[InvalidOperation, DivisionByZero, Overflow, Inexact])
-_NUMBER = re.compile(r"-?[0-9]{1,40}(?:\.[0-9]{1,40})?(?:[eE][+-]?[0-9]{1,2})?")
+_NUMBER = re.compile(r"-?[0-9]{1,30}(?:\.[0-9]{1,30})?([eE][+-]?[0-9]{1,2})?")
 _STAMP = re.compile(r"[0-9]{13}")
 
 
 def number(text: str, name: str) -> Decimal:
     """A decimal in the venue's text; :class:`ProtocolError` for anything else ("", NaN, blanks)."""
-    if _NUMBER.fullmatch(text) is None:
+    match = _NUMBER.fullmatch(text)
+    if match is None:
         raise ProtocolError(f"{name} is not a number: {text[:40]!r}")
-    return Decimal(text)
+    value = Decimal(text)
+    if match[1] and not -MAX_MAGNITUDE <= value.adjusted() <= MAX_MAGNITUDE:
+        raise ProtocolError(f"{name} is not a number of this world: {text[:40]!r}")
+    return value
 
 
 def positive(text: str, name: str) -> Decimal:
@@ -84,6 +91,23 @@ def plain(value: Decimal) -> str:
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return "0" if text in ("-0", "") else text
+
+
+def negative(value: Decimal) -> Decimal:
+    """The number with the other sign, exact to the last digit (unary minus rounds)."""
+    return _EXACT.subtract(Decimal(0), value)
+
+
+def total(values: Iterable[Decimal]) -> Decimal:
+    """The exact sum."""
+    result = Decimal(0)
+    for value in values:
+        result = _EXACT.add(result, value)
+    return result
+
+
+def is_multiple(value: Decimal, step: Decimal) -> bool:
+    return _EXACT.remainder(value, step) == 0
 
 
 def floor_to(value: Decimal, step: Decimal) -> Decimal:

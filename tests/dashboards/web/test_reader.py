@@ -62,17 +62,22 @@ def test_everything_on_the_page_is_read(world: World, reader: Reader) -> None:
     found = snapshot(reader)
     alice, bob = world.accounts["alice"][1], world.accounts["bob"][1]
     assert [row.user_name for row in found.accounts] == ["alice", "bob", "chia-ling"]
-    equity = {row.account_id: row for row in found.equity}
-    assert (equity[alice].equity, equity[alice].base) == (Decimal("10004.02"), Decimal(10000))
+    assert [(row.account_id, row.equity) for row in found.equity] == [
+        (alice, Decimal("10004.02")),
+        (bob, Decimal("24990.5")),
+    ]
+    assert {row.account_id: row.base for row in found.days} == {alice: Decimal(10000), bob: Decimal(25000)}
     assert {row.symbol for row in found.positions} == {"KITEUSDT", "BTCUSDT"}
     assert [row.key for row in found.notices] == [KEY, "upbit:999", "upbit:998"]
-    assert [(row.host, row.first) for row in found.arrivals] == [
-        ("127.0.0.1:9500", True),
-        ("other.example", False),
-    ]
-    orders = {row.account_id: row for row in found.orders}
+    arrivals = found.notices[0].arrivals
+    assert [(row.host, row.first) for row in arrivals] == [("127.0.0.1:9500", True), ("other.example", False)]
+    orders = {row.account_id: row for row in found.notices[0].orders}
     assert (orders[alice].state, orders[bob].state) == ("filled", "rejected")
     assert orders[alice].written_ns - orders[alice].seen_ns == 139 * US
+    assert found.ticks == {
+        "bitget:perp:BTC-USDT": Decimal("0.1"),
+        "bitget:perp:KITE-USDT": Decimal("0.00001"),
+    }
     assert {row.service for row in found.heartbeats} == {"trader", "up"}
 
 
@@ -83,8 +88,9 @@ def test_a_scope_hides_every_row_of_money_of_others(world: World, reader: Reader
     reading = reader.read(data.Scope((bob,)))
     found = reading.snapshot
     assert found is not None
-    for rows in (found.equity, found.positions, found.orders):
-        assert {row.account_id for row in rows} == {bob}
+    orders = [order for notice in found.notices for order in notice.orders]
+    for owned in (found.equity, found.days, found.positions, orders):
+        assert [row.account_id for row in owned] == [bob]
     assert [row.id for row in found.accounts] == [bob]
     assert found.unknown_orders == []
     assert set(reading.series) == {bob}
@@ -100,8 +106,8 @@ def test_the_day_is_measured_from_the_last_equity_before_midnight(
         world.equity("alice", value, at_ns=at_ns)
     world.transfer("alice", "50", midnight - 6)
     world.transfer("alice", "4", midnight + 1)
-    (row,) = snapshot(reader).equity
-    assert (row.equity, row.base, row.transferred) == (Decimal(107), Decimal(100), Decimal(4))
+    (row,) = snapshot(reader).days
+    assert (row.base, row.transferred) == (Decimal(100), Decimal(4))
 
 
 def test_a_first_day_is_measured_from_its_first_equity(world: World, reader: Reader) -> None:
@@ -109,7 +115,7 @@ def test_a_first_day_is_measured_from_its_first_equity(world: World, reader: Rea
     midnight = world.now_ns - world.now_ns % DAY
     world.equity("alice", "100", at_ns=midnight + 1)
     world.equity("alice", "103", at_ns=midnight + 2)
-    (row,) = snapshot(reader).equity
+    (row,) = snapshot(reader).days
     assert (row.base, row.transferred) == (Decimal(100), Decimal(0))
 
 
@@ -162,7 +168,7 @@ def test_an_unknown_order_is_read_whatever_led_to_it(world: World, reader: Reade
     world.account("alice")
     client_id = world.order("alice", "unknown")
     found = snapshot(reader)
-    assert found.orders == []  # its notice is not there
+    assert found.notices == []
     assert [row.client_id for row in found.unknown_orders] == [client_id]
 
 

@@ -1,45 +1,19 @@
-from decimal import Decimal
-from typing import Any
-
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboards.web.data import OrderRow
-from dashboards.web.timeline import STAGES, timeline
+from dashboards.web.timeline import STAGES, Timeline, timeline
+from tests.dashboards.rows import order
 
 BASE = 1_795_132_800_000_000_000
 
 
-def order(**stamps: int) -> OrderRow:
-    values: dict[str, Any] = {
-        "client_id": "c",
-        "account_id": 1,
-        "cause": "listing:upbit:1:KITE",
-        "step": "entry",
-        "instrument_id": "bitget:perp:KITE-USDT",
-        "symbol": "KITEUSDT",
-        "tick": Decimal("0.1"),
-        "side": "buy",
-        "order_type": "market",
-        "state": "filled",
-        "size": Decimal(1),
-        "filled_size": Decimal(1),
-        "average_price": None,
-        "reference_price": Decimal(1),
-        "take_profit_price": None,
-        "margin": Decimal(1),
-        "leverage": 1,
-        "fee": Decimal(0),
-        "reason_code": "",
-        "reason": "",
-    }
-    values |= {f"{name}_ns": stamps.get(name, 0) for name, _ in STAGES}
-    return OrderRow(**values)
+def line(**stamps: int) -> Timeline:
+    return timeline(order(**{f"{name}_ns": at_ns for name, at_ns in stamps.items()}))
 
 
 def test_each_stage_lasts_since_the_one_before() -> None:
-    found = timeline(
-        order(seen=BASE, decoded=BASE + 41, decided=BASE + 78, written=BASE + 139, acknowledged=BASE + 6000)
+    found = line(
+        seen=BASE, decoded=BASE + 41, decided=BASE + 78, written=BASE + 139, acknowledged=BASE + 6000
     )
     assert [(stage.name, stage.took_ns) for stage in found.stages] == [
         ("seen", 0),
@@ -54,24 +28,24 @@ def test_each_stage_lasts_since_the_one_before() -> None:
 
 
 def test_a_fill_that_overtakes_the_answer_comes_first() -> None:
-    found = timeline(order(seen=BASE, written=BASE + 100, filled=BASE + 900, acknowledged=BASE + 1000))
+    found = line(seen=BASE, written=BASE + 100, filled=BASE + 900, acknowledged=BASE + 1000)
     assert [stage.name for stage in found.venue] == ["filled", "acknowledged"]
     assert found.venue_ns == 900
 
 
 def test_an_order_that_never_left_has_no_time_at_the_exchange() -> None:
-    found = timeline(order(seen=BASE, decoded=BASE + 5))
+    found = line(seen=BASE, decoded=BASE + 5)
     assert (found.here_ns, found.venue_ns) == (None, None)
 
 
 def test_an_order_without_stamps_has_no_stages() -> None:
-    assert timeline(order()).stages == ()
+    assert line().stages == ()
 
 
 @given(st.lists(st.integers(min_value=0, max_value=10**10), min_size=8, max_size=8))
 def test_stages_are_in_the_order_of_time_and_add_up(offsets: list[int]) -> None:
     stamps = {name: BASE + offset if offset else 0 for (name, _), offset in zip(STAGES, offsets, strict=True)}
-    stages = timeline(order(**stamps)).stages
+    stages = line(**stamps).stages
     assert all(stage.took_ns >= 0 for stage in stages)
     if stages:
         assert sum(stage.took_ns for stage in stages) == stages[-1].at_ns - stages[0].at_ns

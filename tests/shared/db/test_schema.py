@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
@@ -65,23 +65,12 @@ def test_check_constraints_are_the_models(postgres_url: str) -> None:
 
 def test_migrating_twice_and_at_the_same_time_is_harmless(postgres_server: str) -> None:
     base = postgres_server.rpartition("/")[0]
-    failures: list[BaseException] = []
-
-    def migrate() -> None:
-        try:
-            schema.migrate(f"{base}/race")
-        except BaseException as error:
-            failures.append(error)
-
     with psycopg.connect(f"{base}/postgres", autocommit=True) as admin:
         admin.execute("create database race")
         try:
-            threads = [threading.Thread(target=migrate) for _ in range(3)]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-            assert failures == []
+            with ThreadPoolExecutor(3) as pool:
+                for running in [pool.submit(schema.migrate, f"{base}/race") for _ in range(3)]:
+                    running.result()
             schema.check(f"{base}/race")
         finally:
             admin.execute("drop database race with (force)")
@@ -109,7 +98,6 @@ def test_a_server_that_is_away_is_one_clear_line() -> None:
 
 
 def test_changes_are_announced(postgres_url: str) -> None:
-    heard: list[tuple[str, str]] = []
     with psycopg.connect(postgres_url, autocommit=True) as listener, psycopg.connect(postgres_url) as writer:
         listener.execute("listen kestrel_config")
         listener.execute("listen kestrel_commands")
@@ -127,8 +115,7 @@ def test_changes_are_announced(postgres_url: str) -> None:
         )
         writer.execute("update commands set state = 'done'")
         writer.commit()
-        for notify in listener.notifies(timeout=10, stop_after=4):
-            heard.append((notify.channel, notify.payload))
+        heard = [(notify.channel, notify.payload) for notify in listener.notifies(timeout=10, stop_after=4)]
     assert sorted(heard) == [
         ("kestrel_commands", "commands:1"),
         ("kestrel_config", "accounts:1"),

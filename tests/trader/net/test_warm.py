@@ -43,24 +43,21 @@ async def test_it_is_warm_after_its_first_answer(host: Any, delays: Delays) -> N
         on_change=changes.append,
         on_keepalive=heard.append,
     )
-    assert not warm.ready
     with pytest.raises(NotSentError):
         warm.send(GET)
     warm.start()
     warm.start()  # a second time changes nothing
     line = await host.accept()
     assert await line.request() == PING
-    assert not warm.ready
+    assert (warm.warm, warm.ready) == (False, False)
     line.answer(b"now")
     await warm.wait_warm(2.0)
-    assert warm.ready
+    assert (warm.warm, warm.ready) == (True, True)
     assert heard[0].body == b"now"
     future = warm.send(GET, 2.0)
-    assert warm.warm
-    assert not warm.ready
+    assert (warm.warm, warm.ready) == (True, False)
     line.answer(b"done")
     assert (await future).body == b"done"
-    assert warm.ready
     task = asyncio.create_task(warm.request(GET, 2.0))
     await line.request()
     await line.request()
@@ -197,3 +194,68 @@ async def test_it_can_be_stopped_at_any_time(host: Any, delays: Delays) -> None:
     await host.accept()  # in the middle of the handshake
     await secret.stop()
     assert len(asyncio.all_tasks()) == 1
+
+
+async def test_without_a_keepalive_it_just_stays(host: Any, delays: Delays) -> None:
+    warm = WarmConnection(host.origin, keepalive_s=0.001, backoff=delays.backoff())
+    warm.start()
+    line = await host.accept()
+    await warm.wait_ready(2.0)
+    await asyncio.wait([asyncio.create_task(warm.connection.wait_closed())], timeout=0.02)
+    assert warm.ready
+    assert line.unread() == b""
+    line.close()
+    await host.accept()
+    await warm.stop()
+
+
+async def test_two_that_stand_in_for_each_other_are_never_kept_alive_together(
+    host: Any, delays: Delays
+) -> None:
+    first = WarmConnection(host.origin, keepalive=lambda: PING, keepalive_s=0.02, backoff=delays.backoff())
+    second = WarmConnection(
+        host.origin, keepalive=lambda: PING, keepalive_s=0.02, backoff=delays.backoff(), spare=first
+    )
+    first.spare = second
+    lines = []
+    for warm in (first, second):
+        warm.start()
+        lines.append(await host.accept())
+        await lines[-1].request()
+    for line, warm in zip(lines, (first, second), strict=True):
+        line.answer()
+        await warm.wait_warm(2.0)
+    kept_alive = {lines[0]: 0, lines[1]: 0}
+    while min(kept_alive.values()) < 3:
+        assert first.ready or second.ready
+        for line in lines:
+            if line.unread() == PING:
+                await asyncio.sleep(0.03)  # the other one's time comes while this answer is missing
+                assert first.ready or second.ready
+                line.answer()
+                kept_alive[line] += 1
+        await asyncio.sleep(0.001)
+    await first.stop()
+    await second.stop()
+
+
+async def test_waiting_until_it_is_free(host: Any, delays: Delays) -> None:
+    warm = WarmConnection(host.origin, backoff=delays.backoff(), name="questions")
+    warm.start()
+    line = await host.accept()
+    await warm.wait_ready(2.0)
+    future = warm.send(GET)
+    with pytest.raises(NotSentError, match="questions: busy"):
+        await warm.wait_ready(0.02)
+    waiting = asyncio.create_task(warm.wait_ready(2.0))
+    line.answer()
+    await future
+    await waiting
+    warm.send(GET).cancel()
+    waiting = asyncio.create_task(warm.wait_ready(2.0))
+    await line.request()
+    await line.request()
+    line.answer()
+    await waiting
+    assert warm.ready
+    await warm.stop()

@@ -178,11 +178,19 @@ class Bench:
         return msgspec.json.encode(
             {
                 "accounts": [
-                    [a.record, a.orders, a.plans, list(a.positions.values()), a.locked, a.clients]
+                    [
+                        a.record,
+                        list(a.orders.values()),
+                        list(a.plans.values()),
+                        list(a.positions.values()),
+                        a.locked,
+                        a.clients,
+                    ]
                     for a in core.accounts.values()
                 ],
                 "totals": core.totals,
-                "liquidations": core.liquidation_prices,
+                "liquidations": sorted(core.liquidation_prices.items()),
                 "resting": sorted(core.resting),
-            }
+            },
+            order="sorted",
         )

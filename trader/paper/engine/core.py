@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 
+from shared.errors import KestrelError
 from trader.paper.contract import FUTURES, ContractSpec
 from trader.paper.engine.accounts import Account
 from trader.paper.engine.batch import Batch, Store
@@ -19,6 +20,10 @@ _EPOCH_MS = 1_420_070_400_000
 _LOWEST_ID = 10**18
 
 Listener = Callable[[Batch], None]
+
+
+class StateLost(KestrelError):  # noqa: N818  (reads as what happened)
+    """A change could not be stored; the engine does nothing more."""
 
 
 class Core:
@@ -39,12 +44,15 @@ class Core:
         self.totals: dict[Kind, Decimal] = {}
         self.listeners: list[Listener] = []
         self.last_id = 0
+        self.failed = False
         self.batch = Batch()
 
     # time
 
     def command_time(self) -> None:
         """A client acts: its time is the clock's, or the market's when a leap has outrun it."""
+        if self.failed:
+            raise StateLost("an earlier change could not be stored: the exchange must be started again")
         self.now_ns = max(self.now_ns, self.hub.clock.now_ns(), self.hub.now_ns)
 
     def event_time(self) -> None:
@@ -125,6 +133,8 @@ class Core:
         if not self.batch:
             return
         batch, self.batch = self.batch, Batch()
+        self.failed = True  # until it is stored: memory is ahead of the file, nothing may build on that
         self.store.write(batch)
+        self.failed = False
         for listener in self.listeners:
             listener(batch)

@@ -16,7 +16,7 @@ import msgspec
 from shared.domain.instrument import Instrument, InstrumentStatus, Market, Venue, instrument_id
 from shared.errors import ProtocolError
 from trader.venues.bitget import wire
-from trader.venues.numbers import optional_price, positive, stamp_ns, unsigned, whole
+from trader.venues.numbers import is_multiple, optional_price, positive, stamp_ns, unsigned, whole
 
 _MULTIPLIER = re.compile(r"(1000|10000|100000|1000000|1M)([A-Z][0-9A-Z]*)")
 _COIN = re.compile(r"[0-9A-Z]{1,30}")
@@ -140,7 +140,7 @@ def _step(contract: _Contract) -> Decimal:
     multiple = positive(contract.size_multiplier, "sizeMultiplier")
     decimals = Decimal(1).scaleb(-_places(contract.volume_place, "volumePlace"))
     coarse, fine = max(multiple, decimals), min(multiple, decimals)
-    if coarse % fine:
+    if not is_multiple(coarse, fine):
         raise ProtocolError(f"sizeMultiplier {multiple} does not fit {contract.volume_place} decimals")
     return coarse
 

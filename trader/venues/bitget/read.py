@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 from shared.domain.order import OrderState, Side
 from shared.errors import ProtocolError
 from trader.venues.bitget import wire
@@ -16,9 +14,17 @@ from trader.venues.model import (
     PositionReport,
     Price,
 )
-from trader.venues.numbers import number, optional, optional_price, positive, stamp_ns, unsigned, whole
-
-ZERO = Decimal(0)
+from trader.venues.numbers import (
+    negative,
+    number,
+    optional,
+    optional_price,
+    positive,
+    stamp_ns,
+    total,
+    unsigned,
+    whole,
+)
 
 
 def order(raw: wire.OrderWire) -> OrderReport:
@@ -65,7 +71,7 @@ def _pushed_fill(raw: wire.OrderWire, symbol: str, side: Side, client_id: str) -
         side=side,
         price=positive(raw.fill_price, "fillPrice"),
         size=positive(raw.base_volume, "baseVolume"),
-        fee=ZERO - number(raw.fill_fee, "fillFee"),
+        fee=negative(number(raw.fill_fee, "fillFee")),
         fee_currency=raw.fill_fee_coin,
         taker=wire.word(wire.TAKER, raw.trade_scope, "tradeScope"),
         realized=optional(raw.pnl, "pnl"),
@@ -90,7 +96,7 @@ def fill(raw: wire.FillWire, *, pushed: bool = False) -> FillReport:
         side=side,
         price=positive(raw.price, "price"),
         size=positive(raw.base_volume, "baseVolume"),
-        fee=ZERO - sum((number(fee.total_fee, "totalFee") for fee in raw.fee_detail), ZERO),
+        fee=negative(total(number(fee.total_fee, "totalFee") for fee in raw.fee_detail)),
         fee_currency=coins.pop(),
         taker=wire.word(wire.TAKER, raw.trade_scope, "tradeScope"),
         realized=optional(raw.profit, "profit"),

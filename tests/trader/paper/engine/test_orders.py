@@ -7,9 +7,9 @@ from decimal import Decimal
 import pytest
 
 from shared.domain.order import PositionSide
-from tests.trader.paper.bench import BTC, ETH, Bench
+from tests.trader.paper.bench import BTC, ETH, START_NS, Bench, spec
 from trader.paper.engine.batch import Query
-from trader.paper.engine.model import Force, MarginMode, PositionMode, State
+from trader.paper.engine.model import Force, MarginMode, Order, PositionMode, State
 from trader.paper.engine.refusals import Reason, Refused
 
 D = Decimal
@@ -23,6 +23,10 @@ def bench() -> Bench:
 
 def refused(reason: Reason) -> pytest.RaisesExc[Refused]:
     return pytest.raises(Refused, check=lambda error: error.reason is reason)
+
+
+def state_of(order: Order) -> State:
+    return order.state
 
 
 def test_a_market_order_walks_the_book_and_pays_taker_fees(bench: Bench) -> None:
@@ -60,9 +64,9 @@ def test_a_limit_order_rests_until_the_ask_touches_it_and_pays_the_maker_fee(ben
     assert account.locked == D("492.94")  # 4900 / 10 + 0.0006 x 4900
     assert bench.engine.funds(account).free == D("9507.06")
     bench.move(BTC, "49000")  # the ask is one tick above
-    assert order.state is State.LIVE
+    assert state_of(order) is State.LIVE
     bench.move(BTC, "48999.9")
-    assert (order.state, order.average) == (State.FILLED, D(49000))
+    assert (state_of(order), order.average) == (State.FILLED, D(49000))
     assert bench.amounts(account)[1:] == [("open_fee", "-0.98")]
     assert account.locked == 0
 
@@ -71,9 +75,9 @@ def test_a_public_trade_through_the_price_fills_too(bench: Bench) -> None:
     account = bench.account()
     order = bench.order(account, "sell", "0.1", "51000")
     bench.trade(BTC, "51000")
-    assert order.state is State.LIVE
+    assert state_of(order) is State.LIVE
     bench.trade(BTC, "51000.1")
-    assert order.state is State.FILLED
+    assert state_of(order) is State.FILLED
 
 
 def test_an_aggressive_limit_takes_up_to_its_price_and_rests_the_remainder(bench: Bench) -> None:
@@ -177,8 +181,6 @@ def test_filters(bench: Bench, size: str, price: str | None, reason: Reason | No
 
 
 def test_filters_of_an_uneven_step_and_tick() -> None:
-    from tests.trader.paper.bench import spec
-
     bench = Bench(specs=(spec("XUSDT", "0.05", "0.2", min_notional=D(50)),))
     account = bench.account()
     with refused(Reason.SIZE_STEP):
@@ -309,8 +311,6 @@ def test_the_margin_mode_of_a_busy_symbol_is_fixed(bench: Bench) -> None:
 
 
 def test_no_orders_before_the_opening() -> None:
-    from tests.trader.paper.bench import START_NS, spec
-
     opens = START_NS // 1_000_000 + 60_000
     bench = Bench(specs=(spec("NEWUSDT", "0.01", "0.1", open_time_ms=opens),))
     account = bench.account()

@@ -79,6 +79,7 @@ class WsFace:
         self.connections: dict[Connection, None] = {}
         self.private: dict[int, dict[Connection, None]] = {}
         self.dropped = 0
+        self.failures = 0
         engine.listen(self._on_batch)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -105,9 +106,13 @@ class WsFace:
         for number in batch.accounts:
             listeners = self.private.get(number)
             if listeners:
-                rows = pushes(self.engine, self.engine.core.accounts[number], batch)
-                for connection in list(listeners):
-                    connection.push_private(rows)
+                try:
+                    rows = pushes(self.engine, self.engine.core.accounts[number], batch)
+                    for connection in list(listeners):
+                        connection.push_private(rows)
+                except Exception:  # what is stored stays done, whatever becomes of its push
+                    self.failures += 1
+                    log.exception("a private push failed; account=%s", number)
 
 
 class Connection:

@@ -1,0 +1,222 @@
+"""Users, accounts and settings from the command line, on a real database."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from kestrel import cli, people
+from shared import vault
+from shared.db import preferences
+from shared.db.tables import Account, Audit
+from shared.errors import UsageError
+
+SECRET = "s3cr3t-of-nobody"
+KEYS = {"key": "bg_0123456789abcdef", "secret": SECRET, "passphrase": "phrase1"}
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], home: Path, postgres_url: str
+) -> Run:
+    monkeypatch.setenv("KESTREL_HOME", str(home))
+    monkeypatch.setenv("KESTREL_DATABASE_URL", postgres_url)
+
+    def call(*arguments: str, stdin: str = "") -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.stdin", io.StringIO(stdin))
+        code = cli.run(arguments)
+        told = capsys.readouterr()
+        return code, told.out, told.err
+
+    return call
+
+
+def rows(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_nothing_is_no_line_for_a_script_and_advice_for_a_person(run: Run) -> None:
+    for command in ("users list", "accounts list", "settings list", "orders", "positions", "notices"):
+        assert run(*command.split(), "--json") == (0, "", "")
+        code, out, told = run(*command.split())
+        assert (code, out) == (0, "")
+        assert told.count("\n") == 1
+
+
+def test_a_user_is_added_listed_and_banned(run: Run) -> None:
+    assert run("users", "add", "anna") == (0, "user anna added (user)\n", "")
+    assert run("users", "add", "root", "--role", "admin")[0] == 0
+    listed = rows(run("users", "list", "--json")[1])
+    assert [(row["name"], row["role"], row["state"]) for row in listed] == [
+        ("anna", "user", "active"),
+        ("root", "admin", "active"),
+    ]
+    assert "anna" in run("users", "list")[1]
+    assert run("users", "set", "anna", "--state", "banned")[0] == 0
+    assert rows(run("users", "list", "--json")[1])[0]["state"] == "banned"
+
+
+def test_doubled_and_unknown_users_are_usage_errors(run: Run) -> None:
+    run("users", "add", "anna")
+    code, out, told = run("users", "add", "anna")
+    assert (code, out) == (2, "")
+    assert told.startswith("kestrel: there is a user 'anna' already")
+    assert run("users", "set", "ben", "--state", "active")[0] == 2
+    assert run("accounts", "list", "--user", "ben")[0] == 2
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        json.dumps(KEYS),
+        "".join(f"{name.upper()}={value}\n" for name, value in KEYS.items()),
+        "# of main\nexport BITGET_API_KEY='{key}'\nBITGET_API_SECRET=\"{secret}\"\nBITGET_API_PASSPHRASE={passphrase}\n".format(
+            **KEYS
+        ),
+    ],
+)
+@pytest.mark.parametrize("way", ["file", "stdin"])
+def test_keys_from_a_file_or_stdin_reach_the_trader_and_nobody_else(
+    *, run: Run, home: Path, tmp_path: Path, session: Session, content: str, way: str
+) -> None:
+    run("users", "add", "anna")
+    path = tmp_path / "keys"
+    path.touch(0o600)
+    path.write_text(content)
+    source = str(path) if way == "file" else "-"
+    code, out, told = run(
+        *("accounts", "add", "--user", "anna", "--live", "--secret-file", source), stdin=content
+    )
+    assert code == 0, told
+    assert "KESTREL_LIVE=1" in told
+    (account,) = session.scalars(select(Account))
+    assert account.mode == "live"
+    credentials = vault.TraderKeys.open(home).unseal(account.sealed_credentials)
+    assert (credentials.key, credentials.secret, credentials.passphrase) == tuple(KEYS.values())
+    listed = run("accounts", "list", "--json")[1]
+    audit = [(row.before, row.after, row.actor, row.verb) for row in session.scalars(select(Audit))]
+    assert SECRET not in f"{out}{told}{listed}{audit}"
+    assert rows(listed)[0]["key_tail"] == "cdef"
+    assert any(row[2].startswith("cli") and row[3] == "add" for row in audit)
+
+
+def test_a_file_that_others_can_read_is_warned_about(run: Run, tmp_path: Path) -> None:
+    run("users", "add", "anna")
+    path = tmp_path / "keys"
+    path.write_text(json.dumps(KEYS))
+    path.chmod(0o644)
+    told = run("accounts", "add", "--user", "anna", "--live", "--secret-file", str(path))[2]
+    assert "chmod 600 it, or delete it now" in told
+
+
+@pytest.mark.parametrize(
+    ("content", "missing"),
+    [
+        ('{"key": "k"}', "no secret"),
+        ("hello", "cannot be understood"),
+        ("KEY=\nSECRET=", "no key and no secret"),
+        ("", "no key"),
+    ],
+)
+def test_wrong_key_files_are_refused_without_quoting_them(run: Run, content: str, missing: str) -> None:
+    run("users", "add", "anna")
+    code, _, told = run("accounts", "add", "--user", "anna", "--live", "--secret-file", "-", stdin=content)
+    assert code == 2
+    assert missing in told
+    assert "hello" not in told
+
+
+def test_without_a_terminal_nobody_is_asked(run: Run) -> None:
+    run("users", "add", "anna")
+    code, _, told = run("accounts", "add", "--user", "anna", "--live")
+    assert code == 2
+    assert "--secret-file" in told
+
+
+def test_paper_or_live_must_be_said(run: Run) -> None:
+    for words in ([], ["--paper", "--live"]):
+        code, _, told = run("accounts", "add", "--user", "anna", *words)
+        assert code == 2
+        assert "--paper" in told
+        assert "--live" in told
+
+
+@pytest.mark.parametrize("balance", ["0", "-5", "NaN", "inf", "much", "1e99"])
+def test_a_wrong_balance_is_refused_before_anything_is_asked(run: Run, balance: str) -> None:
+    code, _, told = run("accounts", "add", "--user", "anna", "--paper", "--balance", balance)
+    assert code == 2
+    assert "--balance" in told
+
+
+def test_a_paper_account_needs_a_running_exchange(
+    run: Run, monkeypatch: pytest.MonkeyPatch, session: Session
+) -> None:
+    monkeypatch.setenv("KESTREL_PAPER__URL", "http://127.0.0.1:9")
+    run("users", "add", "anna")
+    code, _, told = run("accounts", "add", "--user", "anna", "--paper")
+    assert code == 3
+    assert "kestrel up" in told
+    assert session.scalars(select(Account)).all() == []
+
+
+def test_an_account_is_paused_with_a_reason(run: Run) -> None:
+    run("users", "add", "anna")
+    run("accounts", "add", "--user", "anna", "--live", "--secret-file", "-", stdin=json.dumps(KEYS))
+    (listed,) = rows(run("accounts", "list", "--json")[1])
+    number = str(listed["id"])
+    assert run("accounts", "set", number, "--state", "paused", "--reason", "holiday")[0] == 0
+    (listed,) = rows(run("accounts", "list", "--json", "--user", "anna")[1])
+    assert (listed["state"], listed["state_reason"]) == ("paused", "holiday")
+    assert run("accounts", "set", "999", "--state", "armed")[0] == 2
+
+
+def test_the_narrower_setting_wins_and_a_cap_holds(run: Run, session: Session) -> None:
+    run("users", "add", "anna")
+    run("accounts", "add", "--user", "anna", "--live", "--secret-file", "-", stdin=json.dumps(KEYS))
+    number = str(rows(run("accounts", "list", "--json")[1])[0]["id"])
+    assert run("settings", "set", "listing.amount", "20")[0] == 0
+    assert run("settings", "set", "listing.amount", "300", "--user", "anna")[0] == 0
+    assert run("settings", "set", "listing.leverage", "3", "--account", number)[0] == 0
+    assert run("settings", "set", "cap.listing.amount", "250")[0] == 0
+    held = preferences.effective(session, int(number))
+    assert (held.amount, held.leverage) == (Decimal(250), 3)
+    in_force = {
+        row["name"]: row["value"] for row in rows(run("settings", "list", "--account", number, "--json")[1])
+    }
+    assert (in_force["listing.amount"], in_force["listing.leverage"], in_force["listing.enabled"]) == (
+        "250",
+        "3",
+        "on",
+    )
+    assert len(rows(run("settings", "list", "--json")[1])) == 4
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["listing.amuont", "20"],
+        ["listing.amount", "much"],
+        ["listing.amount", "20", "--user", "nobody"],
+        ["listing.amount", "20", "--user", "anna", "--account", "1"],
+    ],
+)
+def test_wrong_settings_change_nothing(run: Run, words: list[str]) -> None:
+    code, out, told = run("settings", "set", *words)
+    assert (code, out) == (2, "")
+    assert told.count("\n") == 1
+    assert run("settings", "list", "--json")[1] == ""
+
+
+def test_both_modes_at_once_is_no_mode() -> None:
+    with pytest.raises(UsageError):
+        people.mode(paper=True, live=True)

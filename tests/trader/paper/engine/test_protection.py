@@ -1,0 +1,214 @@
+"""Take profit and stop loss: set with an order or by hand, fired by last or mark, gone with the position."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from shared.domain.order import PositionSide
+from tests.trader.paper.bench import BTC, Bench
+from trader.paper.engine.batch import Query
+from trader.paper.engine.model import PlanKind, PlanState, PositionMode, Reference, Source, State
+from trader.paper.engine.refusals import Reason, Refused
+
+D = Decimal
+TP, SL, PART_TP, PART_SL = PlanKind.POS_PROFIT, PlanKind.POS_LOSS, PlanKind.PROFIT, PlanKind.LOSS
+LONG, SHORT = PositionSide.LONG, PositionSide.SHORT
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+def refused(reason: Reason) -> pytest.RaisesExc[Refused]:
+    return pytest.raises(Refused, check=lambda error: error.reason is reason)
+
+
+def test_a_take_profit_that_rides_on_the_order_closes_the_whole_position(bench: Bench) -> None:
+    account = bench.account()
+    bench.book(BTC, [("49999", "9")], [("50000", "9")])
+    bench.order(account, "buy", "0.1", tp="51000", sl="48000")
+    assert [(plan.kind, plan.trigger) for plan in account.plans.values()] == [
+        (TP, D(51000)),
+        (SL, D(48000)),
+    ]
+    bench.move(BTC, "50999.9")
+    assert account.positions
+    bench.move(BTC, "51000")
+    assert not account.positions
+    assert not account.plans
+    closing = bench.engine.orders(account, Query(limit=1))[0]
+    assert (closing.source, closing.average, closing.point) == (
+        Source.POSITION_TAKE_PROFIT,
+        D(51000),
+        "SYS",
+    )
+    plans = {plan.kind: plan for plan in bench.engine.plans(account, Query())}
+    assert (plans[TP].state, plans[SL].state) == (PlanState.EXECUTED, PlanState.CANCELLED)
+    assert plans[TP].execute_order_id == closing.id
+    assert bench.amounts(account)[1:] == [
+        ("open_fee", "-3"),
+        ("realised_pnl", "100"),
+        ("close_fee", "-3.06"),
+    ]
+
+
+def test_a_stop_loss_of_a_short_fires_when_the_price_rises(bench: Bench) -> None:
+    account = bench.account()
+    bench.order(account, "sell", "0.1", tp="49000", sl="50500")
+    bench.move(BTC, "50600")
+    assert not account.positions
+    assert bench.engine.orders(account, Query(limit=1))[0].source is Source.POSITION_STOP_LOSS
+
+
+def test_protection_of_a_limit_order_is_set_when_it_fills(bench: Bench) -> None:
+    account = bench.account()
+    bench.order(account, "buy", "0.1", "49000", tp="49500")
+    assert not account.plans
+    bench.move(BTC, "48990")
+    assert [plan.trigger for plan in account.plans.values()] == [D(49500)]
+    bench.move(BTC, "49500")
+    assert not account.positions
+
+
+def test_protection_on_a_further_order_moves_what_is_set(bench: Bench) -> None:
+    account = bench.account()
+    bench.order(account, "buy", "0.1", tp="51000")
+    bench.order(account, "buy", "0.1", tp="52000", sl="49000")
+    assert [(p.kind, p.trigger) for p in account.plans.values()] == [(TP, D(52000)), (SL, D(49000))]
+    bench.move(BTC, "51500")
+    assert bench.held(account).size == D("0.2")
+    bench.move(BTC, "52000")
+    assert not account.positions
+
+
+@pytest.mark.parametrize(
+    ("side", "tp", "sl", "reason"),
+    [
+        ("buy", "50000", None, Reason.LONG_TAKE_PROFIT_PRICE),
+        ("buy", None, "50000", Reason.LONG_STOP_LOSS_PRICE),
+        ("sell", "50000", None, Reason.SHORT_TAKE_PROFIT_PRICE),
+        ("sell", None, "50000", Reason.SHORT_STOP_LOSS_PRICE),
+        ("buy", "51000.05", None, Reason.PRICE_DECIMALS),
+    ],
+)
+def test_protection_on_the_wrong_side_is_refused_with_its_order(
+    bench: Bench, side: str, tp: str | None, sl: str | None, reason: Reason
+) -> None:
+    account = bench.account()
+    before = bench.picture()
+    with refused(reason):
+        bench.order(account, side, "0.1", tp=tp, sl=sl)
+    assert bench.picture() == before
+
+
+def test_plans_by_hand_and_their_refusals(bench: Bench) -> None:
+    account = bench.account()
+    engine = bench.engine
+    with refused(Reason.PLAN_WITHOUT_POSITION):
+        engine.place_plan(account, bench.plan(TP, "51000"))
+    bench.order(account, "buy", "0.1")
+    plan = engine.place_plan(account, bench.plan(TP, "51000", client="tp1"))
+    assert engine.live_plan(account, client_id="tp1") is plan
+    with refused(Reason.TAKE_PROFIT_EXISTS):
+        engine.place_plan(account, bench.plan(TP, "51000"))
+    with refused(Reason.DUPLICATE_CLIENT_ID):
+        engine.place_plan(account, bench.plan(SL, "49000", client="tp1"))
+    with refused(Reason.LONG_STOP_LOSS_PRICE):
+        engine.place_plan(account, bench.plan(SL, "50000"))
+    with refused(Reason.ABOVE_POSITION):
+        engine.place_plan(account, bench.plan(PART_TP, "51000", size="0.2"))
+    engine.place_plan(account, bench.plan(SL, "49000"))
+    with refused(Reason.STOP_LOSS_EXISTS):
+        engine.place_plan(account, bench.plan(SL, "49000"))
+    engine.cancel_plan(account, plan)
+    assert engine.live_plan(account, plan.id) is None
+    bench.move(BTC, "51000")
+    assert account.positions
+
+
+def test_two_plans_in_one_call_are_set_both_or_none(bench: Bench) -> None:
+    account = bench.account()
+    bench.order(account, "buy", "0.1")
+    before = bench.picture()
+    with refused(Reason.LONG_STOP_LOSS_PRICE):
+        bench.engine.place_plans(account, [bench.plan(TP, "51000"), bench.plan(SL, "50001")])
+    with refused(Reason.DUPLICATE_CLIENT_ID):
+        bench.engine.place_plans(
+            account, [bench.plan(TP, "51000", client="x"), bench.plan(SL, "49000", client="x")]
+        )
+    assert bench.picture() == before
+    placed = bench.engine.place_plans(account, [bench.plan(TP, "51000"), bench.plan(SL, "49000")])
+    assert [plan.kind for plan in placed] == [TP, SL]
+
+
+def test_partial_protection_closes_its_part_and_is_trimmed(bench: Bench) -> None:
+    account = bench.account()
+    bench.order(account, "buy", "0.3")
+    bench.engine.place_plan(account, bench.plan(PART_TP, "51000", size="0.1"))
+    bench.engine.place_plan(account, bench.plan(PART_TP, "52000", size="0.3"))
+    bench.move(BTC, "51000")
+    assert bench.held(account).size == D("0.2")
+    bench.move(BTC, "52000")
+    assert not account.positions
+
+
+def test_a_mark_price_trigger_does_not_look_at_the_last_price(bench: Bench) -> None:
+    account = bench.account()
+    bench.order(account, "buy", "0.1")
+    bench.engine.place_plan(account, bench.plan(SL, "49000", reference=Reference.MARK))
+    bench.move(BTC, "48500", mark="49500")
+    assert account.positions
+    bench.move(BTC, "49500", mark="48999.9")
+    assert not account.positions
+
+
+def test_a_plan_with_an_execute_price_becomes_a_limit_order(bench: Bench) -> None:
+    account = bench.account()
+    bench.order(account, "buy", "0.1")
+    bench.engine.place_plan(account, bench.plan(TP, "51000", execute="51500"))
+    bench.move(BTC, "51100")
+    (resting,) = account.orders.values()
+    assert (resting.price, resting.state, resting.closing) == (D(51500), State.LIVE, True)
+    bench.move(BTC, "51500")
+    assert not account.positions
+
+
+def test_a_plan_waits_while_the_book_has_no_counter_side(bench: Bench) -> None:
+    account = bench.account()
+    bench.order(account, "buy", "0.1", sl="49000")
+    state = bench.state()
+    state.last = D(48000)
+    bench.book(BTC, [], [("48000", "1")])
+    assert account.positions
+    bench.book(BTC, [("47900", "1")], [("48000", "1")])
+    assert not account.positions
+
+
+def test_a_stop_larger_than_the_book_closes_everything(bench: Bench) -> None:
+    account = bench.account()
+    bench.order(account, "buy", "1", sl="49000")
+    bench.state().last = D(48900)
+    bench.book(BTC, [("48900", "0.4")], [("49000", "1")])
+    assert not account.positions
+
+
+def test_hedge_mode_guards_each_side_by_itself(bench: Bench) -> None:
+    account = bench.account()
+    bench.engine.set_position_mode(account, PositionMode.HEDGE)
+    bench.order(account, "buy", "0.1", close=False, tp="51000")
+    bench.order(account, "sell", "0.1", close=False, sl="52000")
+    bench.move(BTC, "51500")
+    assert bench.position(account) is None
+    assert bench.held(account, side=SHORT).size == D("0.1")
+    bench.move(BTC, "52000")
+    assert not account.positions
+
+
+def test_a_flip_drops_the_old_protection_and_sets_the_new(bench: Bench) -> None:
+    account = bench.account()
+    bench.order(account, "buy", "0.1", tp="51000", sl="49000")
+    bench.order(account, "sell", "0.2", tp="48000")
+    assert [(p.kind, p.side, p.trigger) for p in account.plans.values()] == [(TP, SHORT, D(48000))]

@@ -1,0 +1,78 @@
+"""The trader is killed at every step between a notice and its last record, and started again.
+
+What counts is the exchange's ledger: never two entries for one account, none lost that left, each with
+its take profit; and Postgres ends up saying the same.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tests.trader.world import Person, World, eventually
+from trader.faultpoints import NAMES
+
+TITLE = "뉴코인(NEW) 신규 거래지원 안내 (KRW, BTC, USDT 마켓)"
+#: Killed before its bytes left, an entry may not exist; from here on it must.
+BEFORE_THE_WRITE = {"gateway.decided", "gateway.journaled"}
+
+
+@pytest.fixture
+def world(home: Path, postgres_url: str) -> Iterator[World]:
+    made = World(home, postgres_url).open()
+    yield made
+    made.close()
+
+
+def protected(world: World, person: Person) -> bool:
+    """A position without a resting take profit is what must never remain."""
+    account = world.account(person)
+    held = [position for position in account["positions"] if Decimal(position["total"]) > 0]
+    resting = [plan for plan in account["plans"] if plan["planType"] == "pos_profit"]
+    return not held or len(resting) == 1
+
+
+@pytest.mark.parametrize("point", NAMES)
+def test_killed_at(world: World, point: str) -> None:
+    world.symbol("NEWUSDT", "2.5")
+    far = world.person("far", amount="100", leverage="10", take_profit="100")
+    near = world.person("near", amount="100", leverage="50", take_profit="100")
+    world.start_trader(TRADER_FAULT_POINT=f"{point}:1" if not point.startswith("recorder") else f"{point}:2")
+    if point.startswith("recorder"):
+        # The recorder passes its points from the first record on; armed or not, it must not matter.
+        first = world.trader
+        assert first is not None
+        eventually(lambda: not first.alive or world.health().get("state") == "armed", 30, "armed or killed")
+    else:
+        world.armed("NEWUSDT")
+    world.notice(TITLE)
+    killed = world.trader
+    assert killed is not None
+    assert killed.wait(20) == -signal.SIGKILL, f"{point} was never reached"
+
+    world.start_trader()
+    world.armed("NEWUSDT", timeout_s=60)
+    eventually(lambda: protected(world, far) and protected(world, near), 20, "every position is protected")
+    world.settled(40)
+
+    counts = [world.entries(person) for person in (far, near)]
+    assert max(counts) <= 1, f"doubled: {counts}"
+    if point not in BEFORE_THE_WRITE and not point.startswith("recorder"):
+        assert counts[0] == 1, f"lost: {counts}"
+    stored = world.rows(
+        "select o.account_id, o.state, o.filled_size, count(f.id), coalesce(sum(f.size), 0)"
+        " from orders o join intents i using (client_id) left join fills f using (client_id)"
+        " where i.step = 'entry' group by 1, 2, 3"
+    )
+    for person, count in zip((far, near), counts, strict=True):
+        mine = [row for row in stored if row[0] == person.account_id]
+        filled = [row for row in mine if row[1] == "filled"]
+        assert len(filled) == count
+        for _, _, size, fills, summed in filled:
+            assert fills >= 1
+            assert size == summed == Decimal(world.account(person)["positions"][0]["total"])
+        assert all(row[1] in ("filled", "denied", "rejected") for row in mine)
