@@ -40,6 +40,14 @@ class LedgerEntry(msgspec.Struct, frozen=True):
     balance: Decimal
 
 
+class _TapeTime(msgspec.Struct):
+    now_ns: int
+
+
+class _State(msgspec.Struct):
+    clock: _TapeTime
+
+
 class Control:
     """One client; use it with ``async with``. Loopback only, so no proxy of the user's is asked."""
 
@@ -72,8 +80,9 @@ class Control:
     async def post_notice(self, title: str, category: str) -> None:
         await self._call("POST", "/control/notices", {"title": title, "category": category})
 
-    async def state(self) -> dict[str, Any]:
-        return _typed(await self._call("GET", "/control/state"), dict[str, Any])
+    async def tape_ms(self) -> int:
+        """What time it is on the market: the tape's, not ours. Unix milliseconds."""
+        return _typed(await self._call("GET", "/control/state"), _State).clock.now_ns // 1_000_000
 
     async def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> bytes:
         try:

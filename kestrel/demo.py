@@ -142,7 +142,7 @@ class Story:
             self.coin = f"KDEMO{progress.last}"
             self.symbol = f"{self.coin}USDT"
             try:
-                await self._control.create_symbol(self.symbol, FIRST_PRICE, clock.now_ms())
+                await self._control.create_symbol(self.symbol, FIRST_PRICE, await self._control.tape_ms())
             except VenueRefusedError as error:
                 if error.status not in TAKEN:
                     raise
@@ -176,7 +176,7 @@ class Story:
     async def _restore_symbol(self) -> None:
         """A restarted exchange may have forgotten the coin: bring it back where it was."""
         try:
-            await self._control.create_symbol(self.symbol, self.price, clock.now_ms())
+            await self._control.create_symbol(self.symbol, self.price, await self._control.tape_ms())
         except (StartError, VenueError):
             return
 

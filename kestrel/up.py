@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 LIVE_PROBE_S = 3.0
 FALLBACK_TAPE = "synthetic:1"
 BEAT_S = 1.0
+SAME_SIGNAL_S = 0.3
 STOP_ORDER = ["trader", "web", "exchange"]
 
 
@@ -92,7 +93,7 @@ class Up:
         self.tape_note = ""
         self.started_ns = clock.now_ns()
         self._stop = asyncio.Event()
-        self._signals = 0
+        self._stopping_since_ns = 0
         self._reaper = Reaper(self.home)
         self._supervisor = Supervisor(self.home, self._reaper, self.progress)
         self._database: Database | None = None
@@ -115,11 +116,14 @@ class Up:
         return 0
 
     def _on_signal(self) -> None:
-        self._signals += 1
-        if self._signals == 1:
+        now_ns = clock.monotonic_ns()
+        if not self._stop.is_set():
+            self._stopping_since_ns = now_ns
             self.progress.say("stopping (once more kills everything at once)")
             self._stop.set()
             return
+        if now_ns - self._stopping_since_ns < SAME_SIGNAL_S * clock.SECOND:
+            return  # one Ctrl-C can arrive twice: from the terminal, and passed on by `make` or a service manager
         # the second one: no more waiting. The reaper sees our end and stops Postgres.
         self.progress.finish()
         self._supervisor.kill()

@@ -15,7 +15,7 @@ import queue
 import sys
 import threading
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from decimal import Decimal
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -65,7 +65,7 @@ class _Handler(logging.Handler):
             self.waiting.put_nowait(_entry(record))
         except queue.Full:
             self.dropped += 1
-        except Exception:  # noqa: BLE001  (a bad format or a stranger's __str__: counted, the caller goes on)
+        except Exception:  # noqa: BLE001  (logging never harms who logs: counted)
             self.dropped += 1
 
 
@@ -74,12 +74,12 @@ def _entry(record: logging.LogRecord) -> _Entry:
     exception = record.exc_info
     if isinstance(record.msg, dict):  # from structlog
         fields = dict(record.msg)
-        event = str(fields.pop("event", ""))
+        event = _message(fields.pop("event", ""), None)
         given = fields.pop("exc_info", None)
         if given:
             exception = _exc_info(given)
     else:
-        event = record.getMessage()
+        event = _message(record.msg, record.args)
     for name, value in vars(record).items():
         if name not in _STANDARD and not name.startswith("_"):
             fields[name] = value
@@ -91,6 +91,23 @@ def _entry(record: logging.LogRecord) -> _Entry:
         fields={name: _still(value) for name, value in fields.items()},
         exception="".join(traceback.format_exception(*exception)) if exception and exception[0] else "",
     )
+
+
+def _message(template: object, arguments: Any) -> str:
+    """``template % arguments``; when they do not fit together, both one after the other."""
+    try:
+        return str(template) % arguments if arguments else str(template)
+    except Exception:  # noqa: BLE001  (a wrong placeholder or a stranger's __str__ must not harm who logs)
+        return f"{redact.data(template)} {redact.data(arguments)}"
+
+
+def _positional(_logger: object, _method: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """structlog's way to take ``log.info("%s of %d", a, b)``, without ever raising."""
+    arguments = fields.pop("positional_args", None)
+    if arguments:
+        single = len(arguments) == 1 and isinstance(arguments[0], Mapping) and arguments[0]
+        fields["event"] = _message(fields.get("event"), single or arguments)
+    return fields
 
 
 def _exc_info(given: object) -> Any:
@@ -253,7 +270,7 @@ def _configure_structlog() -> None:
         processors=[
             structlog.stdlib.filter_by_level,
             structlog.contextvars.merge_contextvars,
-            structlog.stdlib.PositionalArgumentsFormatter(),
+            _positional,
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),

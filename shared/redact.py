@@ -50,6 +50,10 @@ _SHAPES: tuple[tuple[re.Pattern[str], str], ...] = (
         HIDDEN,
     ),
     (re.compile(r"(?i)((?<=[a-z0-9])(?:://|%3A%2F%2F))[^\s\"'<>]{0,512}(?:@|%40)"), rf"\1{HIDDEN}@"),
+    (
+        re.compile(r"(?i)\b(cookie|authorization)(\s{0,4}:\s{0,4})(?![\s\"'])[^\r\n\"'}]{1,4096}"),
+        rf"\1\2{HIDDEN}",
+    ),
     (re.compile(r"\bbot\d{6,20}(?::|%3A)[A-Za-z0-9_-]{20,}"), f"bot{HIDDEN}"),
     (re.compile(r"\bgAAAAA[A-Za-z0-9_-]{20,}={0,2}"), HIDDEN),
     (re.compile(r"\bbg_[0-9a-f]{16,}"), HIDDEN),

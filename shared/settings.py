@@ -230,6 +230,8 @@ def _refuse_unknown(read: list[Path]) -> None:
 
     given = dict.fromkeys(os.environ, "the environment")
     for path in read:
+        if not path.exists():
+            raise SettingsError(f"{path} cannot be read: there is no such file ({ENV_FILE})")
         try:
             given.update(dict.fromkeys(dotenv_values(path, interpolate=False), str(path)))
         except (OSError, UnicodeDecodeError) as error:

@@ -121,6 +121,9 @@ class TraderKeys:
         folder = _folder(home)
         return cls(_privates(folder, _masters(folder)))
 
+    def __reduce__(self) -> str:
+        raise TypeError("private keys are not copied to other processes")
+
     @property
     def public_key(self) -> bytes:
         return self._public

@@ -30,6 +30,7 @@ def pytest_configure() -> None:
     """No setting of the person who runs the tests may change what they see."""
     for name in [name for name in os.environ if name.startswith(("KESTREL_", "PG"))]:
         del os.environ[name]
+    os.environ["KESTREL_ENV_FILE"] = os.devnull
 
 
 @pytest.fixture

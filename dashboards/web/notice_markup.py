@@ -29,7 +29,7 @@ def notice_label(view: NoticeView, now_ns: int) -> str:
     """The headline of a notice's expander, in Streamlit's markdown: its text must not be read as such."""
     coins = ", ".join(view.row.symbols[:4]) or view.row.source
     when = figures.clock_time(view.row.first_seen_ns, now_ns)
-    count = len(view.orders)
+    count = view.total
     what = "no order" if not count else ("1 order" if count == 1 else f"{count} orders")
     return f"**{plain_markdown(coins)}** · {what} · {when}"
 
@@ -89,7 +89,13 @@ def other_notices(found: tuple[NoticeView, ...], now_ns: int) -> str:
 
 def orders(view: NoticeView) -> str:
     """One block per order: what it is, how it went, and where its time went."""
-    return f'<ul class="k-orders">{"".join(_order(order) for order in view.orders)}</ul>'
+    hidden = view.total - len(view.orders)
+    more = (
+        f'<p class="k-dim k-small" data-testid="more-orders">and {hidden} more: kestrel orders</p>'
+        if hidden
+        else ""
+    )
+    return f'<ul class="k-orders">{"".join(_order(order) for order in view.orders)}</ul>{more}'
 
 
 def _order(view: OrderView) -> str:

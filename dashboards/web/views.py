@@ -21,6 +21,9 @@ FORGOTTEN_NS = 60 * clock.SECOND
 UNKNOWN_NS = 2 * clock.SECOND
 """An order may be unknown for a moment; longer than this is said in a banner."""
 MAX_TILES = 12
+MAX_ACTED = 15
+MAX_SHOWN_ORDERS = 60
+"""Of one notice; how many there are is always said."""
 SPARK_POINTS = 60
 FAVOURITES = ("BTCUSDT", "ETHUSDT")
 QUOTES = ("USDT", "USDC", "BTC", "EUR", "USD")
@@ -104,8 +107,10 @@ class NoticeView(msgspec.Struct, frozen=True):
     row: NoticeRow
     orders: tuple[OrderView, ...]
     arrivals: tuple[Arrival, ...]
+    total: int
+    """Orders that it led to, whether shown or not."""
     reaction_ns: int | None
-    """First bytes of the notice to the last order of the first accounts handed to the kernel."""
+    """First bytes of the notice to the last of its entries handed to the kernel."""
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -147,7 +152,7 @@ def page(reading: Reading, now_ns: int) -> Page:
         symbols=len(reading.prices),
         cards=cards(snapshot, reading.series),
         positions=tuple(_position(row, snapshot.ticks) for row in snapshot.positions),
-        acted=tuple(view for view in notices if view.orders or view.row.decision == "acted"),
+        acted=tuple(view for view in notices if view.orders or view.row.decision == "acted")[:MAX_ACTED],
         other=tuple(view for view in notices if not view.orders and view.row.decision != "acted"),
     )
 
@@ -309,7 +314,7 @@ def _notice(row: NoticeRow, ticks: dict[str, Decimal]) -> NoticeView:
         for view in led_to
         if view.row.step == "entry" and view.timeline.here_ns is not None
     ]
-    return NoticeView(row, led_to, race, max(sent, default=None))
+    return NoticeView(row, led_to[:MAX_SHOWN_ORDERS], race, len(led_to), max(sent, default=None))
 
 
 def _by_account(view: OrderView) -> tuple[str, int, str]:

@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 import sys
+import time
 from pathlib import Path
 
 import httpx
@@ -79,6 +80,9 @@ def test_a_second_ctrl_c_kills_at_once(home: Path, start: Start) -> None:
     os.kill(trader, signal.SIGSTOP)  # it cannot answer SIGTERM
     up.signal(signal.SIGINT)
     up.until("stopping")
+    up.signal(signal.SIGINT)  # the same Ctrl-C, passed on by a parent: not a second one
+    time.sleep(2 * SAME_SIGNAL_S)
+    assert up.process.poll() is None
     up.signal(signal.SIGINT)
     assert up.wait(5) == 130
     eventually(lambda: not ours(home), GONE_S, "children and Postgres gone")

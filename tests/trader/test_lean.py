@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.trader.world import ROOT, World, eventually
+from tests.trader.world import ROOT, World
 
 HEAVY = {
     "aiohttp",
@@ -56,7 +56,7 @@ def test_a_running_trader_stays_below_its_limit(world: World) -> None:
     world.armed("NEWUSDT", timeout_s=60)
     world.notice("뉴코인(NEW) 신규 거래지원 안내 (KRW, BTC, USDT 마켓)")
     for person in world.people:
-        eventually(lambda person=person: world.ledger(person, "open_fee"), 5, "filled")
+        world.filled(person)
     world.settled()
     mapped = Path(f"/proc/{process.pid}/maps").read_text(encoding="utf-8")
     assert [name for name in HEAVY - {"typer"} if f"/site-packages/{name}/" in mapped] == []

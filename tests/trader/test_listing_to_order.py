@@ -31,7 +31,7 @@ def test_a_listing_fills_everybody_once_with_a_take_profit(world: World) -> None
 
     world.notice(TITLE)
     for person in (anna, ben):
-        eventually(lambda person=person: world.ledger(person, "open_fee", "NEWUSDT"), 5, "filled")
+        world.filled(person)
     world.settled()
 
     assert [world.entries(person) for person in world.people] == [1, 1, 0]
@@ -76,7 +76,7 @@ def test_a_take_profit_near_the_market_is_placed_on_the_fill(world: World) -> No
     world.start_trader()
     world.armed("NEWUSDT")
     world.notice(TITLE)
-    eventually(lambda: world.ledger(anna, "open_fee"), 5, "filled")
+    world.filled(anna)
     eventually(
         lambda: world.rows(
             "select 1 from orders o join intents i using (client_id) where step = 'take_profit'"
@@ -113,7 +113,7 @@ def test_a_restart_neither_forgets_nor_repeats(world: World) -> None:
     world.start_trader()
     world.armed("NEWUSDT")
     world.notice(TITLE)
-    eventually(lambda: world.ledger(anna, "open_fee"), 5, "filled")
+    world.filled(anna)
     world.settled()
     assert world.trader is not None
     assert world.trader.end(signal.SIGTERM) == 0

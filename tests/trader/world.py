@@ -170,6 +170,10 @@ class World:
         """How many orders opened something: the fills of one market order share their instant."""
         return len({entry["ns"] for entry in self.ledger(person, "open_fee", symbol)})
 
+    def filled(self, person: Person, timeout_s: float = 5) -> None:
+        """Wait until the exchange has executed an entry of this person."""
+        eventually(lambda: self.ledger(person, "open_fee"), timeout_s, f"{person.name} is filled")
+
     def account(self, person: Person) -> dict[str, Any]:
         found: dict[str, Any] = self.control("GET", f"accounts/{person.paper_id}")
         return found
@@ -207,14 +211,16 @@ class World:
         self.trader = Process(
             ["kestrel", "trade"],
             self._environment(
-                KESTREL_DATABASE_URL=self.database_url,
-                KESTREL_PAPER__URL=self.url,
-                KESTREL_UPBIT__HOSTS=json.dumps([self.url]),
-                KESTREL_UPBIT__POLL_S="0.05",
-                KESTREL_TRADER__OPS_PORT="0",
-                KESTREL_TRADER__INSTRUMENTS_S="0.5",
-                KESTREL_TRADER__POSITIONS_S="0.5",
-                **environment,
+                **{
+                    "KESTREL_DATABASE_URL": self.database_url,
+                    "KESTREL_PAPER__URL": self.url,
+                    "KESTREL_UPBIT__HOSTS": json.dumps([self.url]),
+                    "KESTREL_UPBIT__POLL_S": "0.05",
+                    "KESTREL_TRADER__OPS_PORT": "0",
+                    "KESTREL_TRADER__INSTRUMENTS_S": "0.5",
+                    "KESTREL_TRADER__POSITIONS_S": "0.5",
+                    **environment,
+                }
             ),
         )
         return self.trader
@@ -223,11 +229,11 @@ class World:
         """The heartbeat's detail with its state, or nothing while there is none of this process."""
         with psycopg.connect(self.database_url) as connection:
             row = connection.execute(
-                "select state, detail, pid from heartbeats where service = 'trader'"
+                "select state, detail, pid, at_ns from heartbeats where service = 'trader'"
             ).fetchone()
         if row is None or self.trader is None or row[2] != self.trader.pid:
             return {}
-        return {**row[1], "state": row[0]}
+        return {**row[1], "state": row[0], "at_ns": row[3]}
 
     def armed(self, symbol: str = "", timeout_s: float = 30) -> None:
         """Wait until a listing of ``symbol`` would be traded at once by everybody."""
@@ -249,11 +255,17 @@ class World:
             return connection.execute(sql.encode()).fetchall()
 
     def settled(self, timeout_s: float = 20) -> None:
-        """Wait until no order is in flight and Postgres holds the whole journal."""
+        """Wait until no order is in flight and Postgres holds the whole journal, as of from now on."""
+        asked_ns = clock.now_ns()
 
         def done() -> bool:
             health = self.health()
-            return bool(health) and health["in_flight"] == 0 and health["behind"] == 0
+            return (
+                bool(health)
+                and health["at_ns"] > asked_ns
+                and health["in_flight"] == 0
+                and health["behind"] == 0
+            )
 
         eventually(done, timeout_s, "everything is settled and stored")
 

@@ -98,7 +98,6 @@ def credentials(account: Account) -> dict[str, object]:
         "key": record.key,
         "secret": record.secret,
         "passphrase": record.passphrase,
-        "kind": record.kind,
     }
 
 

@@ -135,7 +135,7 @@ class PaperServer:
                 known[label] = make_account(
                     self.engine, kind="classic", balance=self.options.balance, label=label
                 )
-        return [credentials(known[label]) for label in labels]
+        return [credentials(known[label]) | {"kind": known[label].record.kind} for label in labels]
 
     def _app(self) -> web.Application:
         app = web.Application(client_max_size=1 << 20)

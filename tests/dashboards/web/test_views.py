@@ -4,7 +4,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from dashboards.web import data, views
+from dashboards.web import data, notice_markup, views
 from dashboards.web.reader import Away, PriceRings, Reading
 from shared import clock
 from shared.db.rows import OrderRow
@@ -224,3 +224,10 @@ def test_a_notice_that_led_to_an_order_is_never_among_those_left_alone() -> None
 def test_a_price_is_shown_with_the_step_of_its_instrument() -> None:
     made = snapshot(notices=[notice(orders=[order()])], ticks={"bitget:perp:KITE-USDT": Decimal("0.001")})
     assert page(made).acted[0].orders[0].tick == Decimal("0.001")
+
+
+def test_a_flood_of_orders_is_cut_and_counted() -> None:
+    orders = [order(client_id=f"c{number}") for number in range(views.MAX_SHOWN_ORDERS + 7)]
+    (acted,) = page(snapshot(notices=[notice(orders=orders)])).acted
+    assert (len(acted.orders), acted.total) == (views.MAX_SHOWN_ORDERS, len(orders))
+    assert "and 7 more" in notice_markup.orders(acted)

@@ -1,14 +1,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
 from tests.trader.paper.client import Client
+from tests.trader.paper.process import Processes
 from trader.paper.server import Options, PaperServer
-
-Start = Callable[..., "asyncio.Future[PaperServer]"]
 
 
 class Exchanges:
@@ -61,3 +60,10 @@ async def server(exchanges: Exchanges) -> PaperServer:
 @pytest.fixture
 async def client(exchanges: Exchanges, server: PaperServer) -> Client:
     return await exchanges.client(server)
+
+
+@pytest.fixture
+def processes() -> Iterator[Processes]:
+    made = Processes()
+    yield made
+    made.stop_all()

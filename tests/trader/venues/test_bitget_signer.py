@@ -102,6 +102,13 @@ def test_midstates_sign_like_hmac(secret: str, text: bytes) -> None:
     assert Signer(Keys(secret=secret), "h").sign(text) == expected
 
 
+@pytest.mark.parametrize("length", [63, 64, 65, 500])
+def test_long_secrets_sign_like_hmac(length: int) -> None:
+    secret = "s" * length
+    expected = base64.b64encode(hmac.new(secret.encode(), b"text", hashlib.sha256).digest())
+    assert Signer(Keys(secret=secret), "h").sign(b"text") == expected
+
+
 def test_a_signer_does_not_tell_its_secrets() -> None:
     signer = Signer(Keys(), "h")
     for text in (repr(signer), str(signer), f"{signer}"):

@@ -12,6 +12,7 @@ from trader.paper.engine.batch import Query
 from trader.paper.engine.model import MarginMode, PositionMode, Source
 from trader.paper.engine.refusals import Reason, Refused
 from trader.paper.engine.settings import Leverage
+from trader.paper.faces.bitget import shapes
 from trader.paper.market import FundingDue
 
 D = Decimal
@@ -137,6 +138,27 @@ def test_a_crossed_wallet_never_ends_below_zero(bench: Bench) -> None:
     assert not account.orders
     assert account.record.wallet == 0
     assert bench.ledger(account)[-1].kind.value == "insurance"
+
+
+def test_the_liquidation_price_of_a_crossed_position_is_where_it_happens(bench: Bench) -> None:
+    """Equity 997 (1000 - 3 of fee), maintenance 5000 x 0.0046 = 23: 50000 - (997 - 23) / 0.1 = 40260.
+
+    The estimate holds the maintenance at today's mark; at 40260 it is smaller, so it happens lower.
+    """
+    account = bench.account("1000")
+    bench.book(BTC, [("49999", "9")], [("50000", "9")])
+    bench.order(account, "buy", "0.1", mode=CROSSED)
+    resting = bench.order(account, "sell", "0.01", "52000", mode=CROSSED)
+    funds = bench.engine.funds(account)
+    assert bench.engine.liquidation_price(account, bench.held(account), funds) == D(40260)
+    assert shapes.margin_ratio(bench.engine, account, bench.held(account), funds).quantize(D("1e-6")) == D(
+        "0.023069"  # 23 / 997
+    )
+    bench.move(BTC, "40215.0")  # equity 18.5, maintenance 18.49...
+    assert account.positions
+    bench.move(BTC, "40214.0")
+    assert not account.positions
+    assert resting.cancel_reason == "liquidation"
 
 
 def test_crossed_losses_do_not_eat_isolated_margins(bench: Bench) -> None:

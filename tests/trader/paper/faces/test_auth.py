@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 import pytest
+from yarl import URL
 
 from shared import clock
 from tests.trader.paper.client import Client
@@ -13,6 +14,10 @@ from trader.paper.faces.bitget import auth
 from trader.paper.server import PaperServer
 
 SECRET = "test-secret-0123456789abcdef"
+BODY = (
+    '{"symbol":"BTCUSDT","productType":"USDT-FUTURES","marginMode":"isolated","marginCoin":"USDT",'
+    '"size":"0.001","side":"buy","orderType":"market","clientOid":"a1"}'
+)
 ACCOUNTS = "/api/v2/mix/account/accounts?productType=USDT-FUTURES"
 
 
@@ -21,9 +26,7 @@ ACCOUNTS = "/api/v2/mix/account/accounts?productType=USDT-FUTURES"
     [
         (f"1700000000000GET{ACCOUNTS}", "HDvWBMP84ZII1MHs/SSqdBAMtFBoVGMxMCTbVae9cJk="),
         (
-            "1700000000000POST/api/v2/mix/order/place-order"
-            '{"symbol":"BTCUSDT","productType":"USDT-FUTURES","marginMode":"isolated","marginCoin":"USDT",'
-            '"size":"0.001","side":"buy","orderType":"market","clientOid":"a1"}',
+            f"1700000000000POST/api/v2/mix/order/place-order{BODY}",
             "zu4GoAp5rtgm8Oh6Zi0ZThqVFFPnnPbqPKxn/UkXrbQ=",
         ),
         ("1700000000GET/user/verify", "NTXz+VupzBNvXa/pAqOZPuqYQfJU5jaBrFU3EwXUV4o="),
@@ -74,8 +77,6 @@ async def test_what_is_signed_is_what_was_sent_or_its_percent_decoded_form(clien
     plain = "/api/v2/mix/order/detail?symbol=BTCUSDT&productType=USDT-FUTURES&clientOid=a#b c"
     for signed in (raw, plain):
         stamp = str(clock.now_ms())
-        from yarl import URL
-
         url = URL(str(client.ready["rest"]) + raw, encoded=True)
         headers = client.headers("GET", signed, "", stamp=stamp)
         async with client.session.get(url, headers=headers) as response:
