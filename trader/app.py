@@ -13,6 +13,7 @@ import logging
 import signal
 from collections.abc import Callable, Coroutine
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,7 @@ class Trader:
 
     def __init__(self, settings: Settings, url: str, home: Path) -> None:
         self.settings = settings
+        self._url = url
         self._started_ns = clock.now_ns()
         self._tasks: list[asyncio.Task[None]] = []
         self._stop = asyncio.Event()
@@ -99,7 +101,6 @@ class Trader:
         self.directory = Directory(url, keys, self._members)
         self.upbit = UpbitSource(settings.upbit.hosts, settings.upbit.poll_s, self._page)
         self.health = ops.HealthServer(self._health)
-        self._url = url
 
     def _hosts(self) -> dict[Mode, Host]:
         paper = self.settings.paper
@@ -136,6 +137,7 @@ class Trader:
             instruments_s=trader.instruments_s,
             on_snapshot=self.recorder.snapshot,
             on_instruments=self.recorder.instruments,
+            recall=partial(warmstart.open_positions, self._url),
         )
 
     # What the parts tell each other

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import msgspec
 import structlog
@@ -17,7 +17,7 @@ from trader.market import MarketData, MarketHost
 from trader.member import ActiveMember
 from trader.orders.gateway import Gateway
 from trader.orders.tracker import Tracker
-from trader.positions.rows import AccountSnapshot
+from trader.positions.rows import AccountSnapshot, Held
 
 log = structlog.get_logger(__name__)
 
@@ -50,6 +50,7 @@ class Desk:
         instruments_s: float,
         on_snapshot: Callable[[AccountSnapshot], None],
         on_instruments: Callable[[list[Instrument]], None],
+        recall: Callable[[int], Awaitable[list[Held]]],
     ) -> None:
         self.mode = mode
         self._host = host
@@ -60,6 +61,7 @@ class Desk:
         self._positions_s = positions_s
         self._on_snapshot = on_snapshot
         self._on_instruments = on_instruments
+        self._recall = recall
         self.market = MarketData(
             MarketHost(host.rest_url, host.ws_public_url, host.ssl_context),
             refresh_s=instruments_s,
@@ -104,6 +106,7 @@ class Desk:
             ws_private_url=self._host.ws_private_url,
             positions_s=self._positions_s,
             on_snapshot=self._on_snapshot,
+            recall=self._recall,
         )
         self.members[member.account.id] = active
         active.start()

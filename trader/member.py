@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import structlog
@@ -20,7 +20,7 @@ from trader.orders.protector import Protector
 from trader.orders.settler import Settler
 from trader.orders.tracker import Tracked, Tracker
 from trader.positions.book import PositionBook
-from trader.positions.rows import AccountSnapshot
+from trader.positions.rows import AccountSnapshot, Held
 from trader.preparation import Preparation
 from trader.venues import bitget
 
@@ -41,12 +41,15 @@ class ActiveMember:
         ws_private_url: str,
         positions_s: float,
         on_snapshot: Callable[[AccountSnapshot], None],
+        recall: Callable[[int], Awaitable[list[Held]]],
     ) -> None:
         self.lane = lane
         self.settler = Settler(lane, tracker, gateway)
         self.protector = Protector(lane, tracker, gateway, prefix)
         self.preparation = Preparation(lane, market)
-        self.book = PositionBook(lane, market, tracker, every_s=positions_s, on_snapshot=on_snapshot)
+        self.book = PositionBook(
+            lane, market, tracker, every_s=positions_s, on_snapshot=on_snapshot, recall=recall
+        )
         self.stream = Stream(
             ws_private_url,
             on_message=self._heard,

@@ -8,9 +8,11 @@ import psycopg
 from psycopg import AsyncConnection
 
 from shared.domain.notice import NoticeKind
+from shared.domain.order import PositionSide
 from shared.errors import DatabaseError, SchemaError
 from trader.listings.detector import LISTINGS, Detector
 from trader.orders import records
+from trader.positions.rows import Held
 
 #: As many notices as the detector remembers.
 LIMIT = 20_000
@@ -20,9 +22,14 @@ select key, first_listed_ns, kind, symbols, first_seen_ns from notices
 order by first_seen_ns desc limit %(limit)s
 """
 
+OPEN_POSITIONS = """
+select i.symbol, p.instrument_id, p.side, p.opened_ns from positions p join instruments i on i.id = p.instrument_id
+where p.account_id = %(account_id)s and p.closed_ns = 0
+"""
+
 SCHEMA = "select to_regclass('heartbeats') is not null"
 
-STATEMENTS = {"notices": NOTICES, "schema": SCHEMA}
+STATEMENTS = {"notices": NOTICES, "open_positions": OPEN_POSITIONS, "schema": SCHEMA}
 
 
 class Known:
@@ -62,6 +69,17 @@ async def preload(url: str, detector: Detector, known: Known) -> None:
             stored.add(key, first_listed_ns, NoticeKind(kind), tuple(symbols), seen_ns)
     detector.preload(stored.notices, stored.coins)
     detector.preload(known.notices, known.coins)
+
+
+async def open_positions(url: str, account_id: int) -> list[Held]:
+    """The positions that Postgres believes to be open; one may have ended while nobody looked."""
+    connection: AsyncConnection[Any]
+    async with await AsyncConnection.connect(url, connect_timeout=5) as connection:
+        cursor = await connection.execute(OPEN_POSITIONS, {"account_id": account_id})
+        return [
+            Held(symbol=symbol, instrument_id=instrument_id, side=PositionSide(side), opened_ns=opened_ns)
+            for symbol, instrument_id, side, opened_ns in await cursor.fetchall()
+        ]
 
 
 def check_schema(url: str) -> None:

@@ -82,11 +82,7 @@ def cards(found: tuple[Card, ...]) -> str:
 def _card(card: Card) -> str:
     tone = {"armed": "good", "paused": "warning"}.get(card.state, "bad")
     state = f'<span class="k-tag k-{tone}">{escape(card.state)}</span>'
-    why = (
-        f'<p class="k-why">{escape(card.state_reason)}</p>'
-        if card.state_reason and card.state != "armed"
-        else ""
-    )
+    why = f'<p class="k-why" data-testid="why">{escape(card.why)}</p>' if card.why else ""
     label = "" if card.label in ("", card.user) else f' <span class="k-dim">{escape(card.label)}</span>'
     day = figures.amount(card.day_change, signed=True)
     if card.day_fraction is not None:

@@ -67,7 +67,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     venue: str
     mode: str
     state: str
-    state_reason: str
+    why: str
+    """Why it does not trade; empty when it does."""
     currency: str
     equity: Decimal | None
     available: Decimal | None
@@ -258,15 +259,34 @@ def cards(snapshot: data.Snapshot, series: data.SeriesByAccount) -> tuple[Card, 
     """One card per account. The day's change leaves out what was transferred."""
     equity = {row.account_id: row for row in snapshot.equity}
     days = {row.account_id: row for row in snapshot.days}
+    hindered = _hindered(_beat(snapshot, TRADER))
     return tuple(
-        _card(account, equity.get(account.id), days.get(account.id), series) for account in snapshot.accounts
+        _card(
+            account, equity.get(account.id), days.get(account.id), series, hindered.get(str(account.id), "")
+        )
+        for account in snapshot.accounts
     )
 
 
+def _hindered(beat: HeartbeatRow | None) -> dict[str, str]:
+    """Account id -> why the trader cannot trade it, as the trader itself tells."""
+    told: dict[str, str] = {}
+    for name in ("blocked", "left_out"):
+        reasons = beat.detail.get(name) if beat is not None else None
+        if isinstance(reasons, dict):
+            told |= {str(account): str(reason) for account, reason in reasons.items()}
+    return told
+
+
 def _card(
-    account: AccountRow, row: EquityRow | None, day: data.DayRow | None, series: data.SeriesByAccount
+    account: AccountRow,
+    row: EquityRow | None,
+    day: data.DayRow | None,
+    series: data.SeriesByAccount,
+    hindrance: str,
 ) -> Card:
     change = fraction = None
+    state_reason = account.state_reason if account.state != "armed" else ""
     drawn = series[account.id].points if account.id in series else []
     if row is not None and day is not None:
         change = row.equity - day.base - day.transferred
@@ -279,7 +299,7 @@ def _card(
         venue=account.venue,
         mode=account.mode,
         state=account.state,
-        state_reason=account.state_reason,
+        why="; ".join(reason for reason in (state_reason, hindrance) if reason),
         currency=row.currency if row else "",
         equity=row.equity if row else None,
         available=row.available if row else None,

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Locator, Page, expect
 
 READY_MS = 30_000
 
@@ -18,7 +18,7 @@ _COLLECT = """
 elements => elements.map(element => ({
   attributes: Object.fromEntries([...element.attributes].map(found => [found.name, found.value])),
   numbers: Object.fromEntries([...element.querySelectorAll('[data-testid][data-value]')].map(
-    found => [found.dataset.testid, [found.dataset.value, found.innerText]])),
+    found => [found.dataset.testid, [found.dataset.value, found.textContent]])),
   stages: Object.fromEntries([...element.querySelectorAll('[data-testid=stage]')].map(
     found => [found.dataset.stage, [found.dataset.at, found.dataset.took]])),
 }))
@@ -105,9 +105,14 @@ def banner(page: Page, name: str) -> Locator:
 
 def open_notices(page: Page) -> None:
     """Open every expander of the notices, so that the orders of each are in the page."""
-    closed = page.locator(".st-key-notices details:not([open]) > summary")
-    while closed.count():
-        closed.first.click()
+    expanders = page.locator(".st-key-notices details")
+    for index in range(expanders.count()):
+        expander = expanders.nth(index)
+        if expander.get_attribute("open") is None:
+            expander.locator("summary").click()
+            expect(expander).to_have_attribute(
+                "open", ""
+            )  # it opens with a movement: a second click would close it
 
 
 def eventually(page: Page, holds: Callable[[], bool], what: str, timeout_ms: int = READY_MS) -> None:

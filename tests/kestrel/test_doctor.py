@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy.orm import Session
 
 from kestrel import cli, doctor, preflight
@@ -84,9 +85,7 @@ def test_a_master_key_of_another_home_fails(settings: Settings, tmp_path: Path) 
 
 
 def test_a_database_that_is_away_fails_and_hides_nothing(settings: Settings) -> None:
-    away = settings.model_copy(
-        update={"database_url": type(settings.database_url)("postgresql://a:hunter2@127.0.0.1:9/x")}
-    )
+    away = settings.model_copy(update={"database_url": SecretStr("postgresql://a:hunter2@127.0.0.1:9/x")})
     found = list(doctor.examine(away))
     (failed,) = find(iter(found), "database", Level.FAIL)
     assert "hunter2" not in str(found)

@@ -14,6 +14,7 @@ import httpx
 import msgspec
 
 from kestrel import procfs, status
+from kestrel.up import SAME_SIGNAL_S
 from shared.db.embedded import EmbeddedPostgres
 from tests.kestrel.support import START_S, Ports, Program, Start, eventually, healthy, ours
 

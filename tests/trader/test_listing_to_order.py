@@ -123,3 +123,21 @@ def test_a_restart_neither_forgets_nor_repeats(world: World) -> None:
     assert world.entries(anna) == 1
     assert world.rows("select count(*) from orders where state = 'filled'") == [(1,)]
     assert world.rows("select count(*) from notices where decision = 'acted'") == [(1,)]
+
+
+def test_a_position_that_closed_while_nobody_looked_gets_its_result(world: World) -> None:
+    world.symbol("NEWUSDT", "2.5")
+    anna = world.person("anna")
+    world.start_trader()
+    world.armed("NEWUSDT")
+    world.notice(TITLE)
+    world.filled(anna)
+    eventually(lambda: world.rows("select 1 from positions where closed_ns = 0"), 5, "the position is stored")
+    assert world.trader is not None
+    world.trader.end(signal.SIGKILL)
+    world.price("NEWUSDT", "2.9")
+    eventually(lambda: world.account(anna)["positions"] == [], 5, "the take profit fills")
+    world.start_trader()
+    eventually(lambda: world.rows("select 1 from positions where closed_ns > 0"), 20, "it is noticed")
+    ((realised,),) = world.rows("select realised from positions")
+    assert realised == total(world.ledger(anna)) - Decimal(10000)

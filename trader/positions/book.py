@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
 
+import psycopg
 import structlog
 
 from shared import clock
@@ -15,7 +16,7 @@ from shared.errors import KestrelError
 from trader.lane import Lane
 from trader.market import MarketData
 from trader.orders.tracker import Tracker
-from trader.positions.rows import AccountSnapshot, ClosedPosition, Equity, OpenPosition
+from trader.positions.rows import AccountSnapshot, ClosedPosition, Equity, Held, OpenPosition
 from trader.venues import bitget
 from trader.venues.bitget import Protection, history
 from trader.venues.model import PlanReport, PositionReport
@@ -39,6 +40,7 @@ class PositionBook:
         *,
         every_s: float,
         on_snapshot: Callable[[AccountSnapshot], None],
+        recall: Callable[[int], Awaitable[list[Held]]],
     ) -> None:
         self._lane = lane
         self._market = market
@@ -46,7 +48,9 @@ class PositionBook:
         self._every_s = every_s
         self._on_snapshot = on_snapshot
         self._wake = asyncio.Event()
-        self._known: dict[str, OpenPosition] = {}
+        self._recall = recall
+        self._recalled = False
+        self._known: dict[str, Held] = {}
         self.last: AccountSnapshot | None = None
         self.errors = 0
         self.last_error = ""
@@ -74,6 +78,8 @@ class PositionBook:
                 pass
 
     async def _read(self) -> None:
+        if not self._recalled:
+            await self._remember()
         taken_ns = clock.now_ns()
         answer = await self._lane.ask(bitget.all_positions())
         reports = [report for report in bitget.parse_positions(answer.body, answer.status) if report.size > 0]
@@ -85,7 +91,15 @@ class PositionBook:
         money = next(a for a in bitget.parse_accounts(answer.body, answer.status) if a.coin == "USDT")
         positions = [self._position(instrument, report, plans) for instrument, report in self._named(reports)]
         closed = await self._closed({position.key for position in positions}, taken_ns)
-        self._known = {position.key: position for position in positions}
+        self._known = {
+            position.key: Held(
+                symbol=position.instrument.symbol,
+                instrument_id=position.instrument.id,
+                side=position.side,
+                opened_ns=position.opened_ns,
+            )
+            for position in positions
+        }
         self.last = AccountSnapshot(
             account=self._lane.account,
             positions=tuple(positions),
@@ -100,6 +114,16 @@ class PositionBook:
         )
         self._lane.report = money
         self._on_snapshot(self.last)
+
+    async def _remember(self) -> None:
+        """What was open when an earlier run ended, so that what closed meanwhile gets its result."""
+        try:
+            held = await self._recall(self._lane.account.id)
+        except (psycopg.Error, OSError) as error:
+            log.info("positions.not_recalled", account=self._lane.account.id, reason=type(error).__name__)
+            return
+        self._known = {position.key: position for position in held}
+        self._recalled = True
 
     def _named(self, reports: list[PositionReport]) -> list[tuple[Instrument, PositionReport]]:
         named = []
@@ -161,12 +185,12 @@ class PositionBook:
         closed: list[ClosedPosition] = []
         for position in gone:
             call = history.positions_history(
-                symbol=position.instrument.symbol, start_ms=position.opened_ns // clock.MILLISECOND
+                symbol=position.symbol, start_ms=position.opened_ns // clock.MILLISECOND
             )
             answer = await self._lane.ask(call)
             closed += [
                 ClosedPosition(
-                    instrument=position.instrument,
+                    instrument_id=position.instrument_id,
                     side=position.side,
                     close_price=ended.close_price,
                     realised=ended.net,

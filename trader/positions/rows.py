@@ -98,10 +98,23 @@ class Equity(msgspec.Struct, frozen=True, kw_only=True):
     unrealised: Decimal
 
 
+class Held(msgspec.Struct, frozen=True, kw_only=True):
+    """What is needed to notice that a position ended, and to ask the venue how."""
+
+    symbol: str
+    instrument_id: str
+    side: PositionSide
+    opened_ns: int
+
+    @property
+    def key(self) -> str:
+        return f"{self.instrument_id}/{self.side.value}"
+
+
 class ClosedPosition(msgspec.Struct, frozen=True, kw_only=True):
     """How a position ended, by the venue's own history; ``realised`` is net of fees and funding."""
 
-    instrument: Instrument
+    instrument_id: str
     side: PositionSide
     close_price: Decimal
     realised: Decimal
@@ -141,7 +154,7 @@ async def write(connection: AsyncConnection[Any], snapshot: AccountSnapshot) -> 
         await connection.execute(POSITIONS_GONE, owner | {"at_ns": at, "open": open_keys})
         for closed in snapshot.closed:
             result = {
-                "instrument_id": closed.instrument.id,
+                "instrument_id": closed.instrument_id,
                 "side": closed.side.value,
                 "realised": closed.realised,
                 "close_price": closed.close_price,

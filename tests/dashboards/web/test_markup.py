@@ -32,7 +32,7 @@ CARD = Card(
     venue="bitget",
     mode="paper",
     state="armed",
-    state_reason="",
+    why="",
     currency="USDT",
     equity=Decimal("10004.0200000"),
     available=Decimal(1),
@@ -49,9 +49,7 @@ def card(**changes: str) -> Card:
 
 def test_what_comes_from_outside_never_becomes_markup() -> None:
     hostile = HOSTILE + "\"'"
-    shown = markup.cards(
-        (card(user=hostile, label=hostile, state=hostile, state_reason=hostile, currency=hostile),)
-    )
+    shown = markup.cards((card(user=hostile, label=hostile, state=hostile, why=hostile, currency=hostile),))
     shown += markup.banners([Banner("x", "info", hostile, hostile)])
     shown += elements.empty("x", hostile, hostile) + elements.section(hostile, hostile)
     shown += elements.table("x", (hostile,), [("", [elements.number("n", Decimal(1), "1")])])
@@ -78,8 +76,8 @@ def test_the_headline_of_a_notice_is_no_markdown() -> None:
 
 
 def test_a_reason_is_shown_for_an_account_that_does_not_trade() -> None:
-    assert "k-why" in markup.cards((card(state="paused", state_reason="by hand"),))
-    assert "k-why" not in markup.cards((card(state_reason="old reason"),))
+    assert "by hand" in markup.cards((card(why="by hand"),))
+    assert 'data-testid="why"' not in markup.cards((card(),))
 
 
 def test_a_line_of_equal_points_is_drawn() -> None:

@@ -49,6 +49,17 @@ def test_an_account_without_a_reading_shows_no_number() -> None:
     assert (card.equity, card.available, card.day_change, card.day_fraction) == (None, None, None, None)
 
 
+def test_a_card_says_why_its_account_does_not_trade() -> None:
+    told = trader(
+        blocked={"1": "leverage cannot be set"}, left_out={"2": "its key cannot be opened", "x": None}
+    )
+    paused = msgspec.structs.replace(account(2, "bob"), state="paused", state_reason="by hand")
+    armed = msgspec.structs.replace(account(3, "cleo"), state_reason="an old reason")
+    made = snapshot(accounts=[account(), paused, armed], heartbeats=[told])
+    whys = [card.why for card in views.cards(made, {})]
+    assert whys == ["leverage cannot be set", "by hand; its key cannot be opened", ""]
+
+
 def test_an_account_that_began_with_nothing_has_no_percentage() -> None:
     (card,) = views.cards(snapshot(accounts=[account()], equity=[equity(value="5")], days=[day("0")]), {})
     assert (card.day_change, card.day_fraction) == (Decimal(5), None)

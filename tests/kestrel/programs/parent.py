@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 
-from kestrel import preflight, services
+from kestrel import environment, preflight, services
 from kestrel.child import ChildSpec
 from kestrel.supervisor import Reaper, State, Supervisor
 
@@ -41,7 +41,7 @@ async def run(home: Path, ports: list[int], child: str, extra: list[str]) -> Non
                         *(sys.executable, child, "--port", str(port)),
                         *("--journal", str(home / "journal.txt"), "--name", name, *extra),
                     ),
-                    environment=services.environment.for_child(home),
+                    environment=environment.for_child(home),
                     health=services.http_health(client, f"http://127.0.0.1:{port}/"),
                     stop_grace_s=1.0,
                 )
