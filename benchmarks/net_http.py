@@ -19,7 +19,7 @@ from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from pathlib import Path
 from statistics import median
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import aiohttp
 import trustme
@@ -74,8 +74,7 @@ class Server(asyncio.Protocol):
     """Answers every complete request with the same bytes."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)
         self.data = b""
 
     def data_received(self, data: bytes) -> None:

@@ -19,6 +19,8 @@ from shared.rules import preferences as rules
 from shared.settings import Settings, load
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from shared.vault import Credentials
 
 DEFAULT_BALANCE = "10000"
@@ -82,12 +84,13 @@ def add_account(new: NewAccount) -> None:
     settings = load()
     balance = _balance(new)
     with transaction(settings) as session:
-        user = users.get(session, new.user)
-        held = credentials.read(new.secret_file) if balance is None else _make_paper(settings, new, balance)
-        vault.ensure_keys(settings.home)
+        _check_new(session, new)  # before anybody types a secret, or an account is made at the exchange
+    held = credentials.read(new.secret_file) if balance is None else _make_paper(settings, new, balance)
+    vault.ensure_keys(settings.home)
+    with transaction(settings) as session:
         account = accounts.add(
             session,
-            user.name,
+            new.user,
             venue=new.venue,
             kind=new.kind,
             mode=new.mode,
@@ -99,6 +102,16 @@ def add_account(new: NewAccount) -> None:
     console.line(f"account {account.id} added: {new.user}, {new.venue} {new.kind}, {new.mode}, {new.label}")
     if new.mode == "live":
         console.complain("live accounts trade only with KESTREL_LIVE=1, under `kestrel trade`")
+
+
+def _check_new(session: Session, new: NewAccount) -> None:
+    wanted = (new.venue, new.kind, new.mode, new.label)
+    for known in accounts.list_all(session, new.user):
+        if (known.venue, known.kind, known.mode, known.label) == wanted:
+            raise UsageError(
+                f"{new.user} has a {new.mode} account {new.label!r} at {new.venue} {new.kind} already:"
+                " give another --label"
+            )
 
 
 def _balance(new: NewAccount) -> Decimal | None:

@@ -151,7 +151,6 @@ class Supervisor:
         self._reaper = reaper
         self._reporter = reporter
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._stopping = False
 
     async def start(self, spec: ChildSpec) -> Child:
         """Start a child, wait until it is healthy, and keep it running from then on.
@@ -189,12 +188,11 @@ class Supervisor:
 
     async def stop(self, names: list[str]) -> None:
         """Stop these children one after the other, in this order."""
-        self._stopping = True
+        keepers = [self._tasks.pop(name) for name in names if name in self._tasks]
+        for task in keepers:
+            task.cancel()  # all of them first: who dies now is not to be started again
+        await asyncio.gather(*keepers, return_exceptions=True)
         for name in names:
-            task = self._tasks.pop(name, None)
-            if task is not None:
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
             child = self.children.pop(name, None)
             if child is None:
                 continue
@@ -208,7 +206,6 @@ class Supervisor:
 
     def kill(self) -> None:
         """SIGKILL everything at once, without waiting."""
-        self._stopping = True
         for child in self.children.values():
             child.kill_now()
 

@@ -104,15 +104,15 @@ class Up:
             loop.add_signal_handler(number, self._on_signal)
         self._reaper.start()
         self.progress.start()
-        try:
-            async with httpx.AsyncClient(trust_env=False) as client:
+        async with httpx.AsyncClient(trust_env=False) as client:
+            try:
                 if await self._until_stopped(self._start(client)):
                     self.progress.finish()
                     self._announce()
                     await self._until_stopped(self._stay())
-        finally:
-            self.progress.finish()
-            await self._end()
+            finally:
+                self.progress.finish()
+                await self._end()
         return 0
 
     def _on_signal(self) -> None:

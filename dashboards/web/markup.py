@@ -62,6 +62,11 @@ def welcome() -> str:
     )
 
 
+def end(now_ns: int) -> str:
+    """The last element of each refresh: whoever reads the page by program waits for it."""
+    return f'<span hidden data-testid="drawn" data-value="{now_ns}"></span>'
+
+
 def market(tiles: tuple[Tile, ...]) -> str:
     shown = "".join(
         f'<li class="k-tile" data-testid="tile" data-symbol="{attribute(tile.symbol)}">'

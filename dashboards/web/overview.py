@@ -40,6 +40,8 @@ def _live(reader: Reader, scope: Scope) -> None:
             _positions(page)
         if reading.snapshot is not None:
             _notices(page)
+    with st.container(key="end"):
+        st.html(markup.end(page.now_ns))
 
 
 def _market(page: views.Page) -> None:

@@ -7,8 +7,6 @@ stops it, and a killed process loses its lease with its life.
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import os
 import random
 import secrets
@@ -25,7 +23,7 @@ from typing import TYPE_CHECKING
 import psycopg
 from psycopg import sql
 
-from shared import clock, files, redact
+from shared import clock, files, locks, redact
 from shared.db import binaries, place, postmaster
 from shared.db.binaries import Account, find_binaries
 from shared.db.place import Place
@@ -41,6 +39,8 @@ HOST = "127.0.0.1"
 #: Below the range from which kernels give ports to outgoing connections.
 PORTS = range(20_000, 32_000)
 POLL_S = 0.02
+ANSWER_S = 15.0
+"""A server that is being killed looks alive for a moment; after this it is not coming back."""
 START_S = 120.0
 """Long, because a server that was killed replays its log before it is ready."""
 STOP_S = 60.0
@@ -73,23 +73,33 @@ class EmbeddedPostgres:
     def start(self) -> str:
         """Start the server if it is down; return its URL when it answers."""
         files.make_home(self.home)
-        with _locked(self._lock, exclusive=True):
-            where = self._where()
-            if where is None:
-                where = self._create()
-            server = postmaster.look(where.data)
-            if server is None:
-                self._launch(where)
-            else:
-                self._wait(where, server.pid)
-            self._make_database(where)
+        with _locked(self._lock, locks.EXCLUSIVE):
+            where = self._where() or self._create()
+            deadline = clock.monotonic_ns() + int(ANSWER_S * clock.SECOND)
+            while not self._answers(where, last=clock.monotonic_ns() > deadline):
+                time.sleep(POLL_S)
         return self.url()
+
+    def _answers(self, where: Place, *, last: bool) -> bool:
+        """Bring the server up and ask it something; ``False`` when it died meanwhile."""
+        server = postmaster.look(where.data)
+        if server is None:
+            self._launch(where)
+        elif not self._ready(where, server.pid) and not last:
+            return False
+        try:
+            self._make_database(where)
+        except psycopg.OperationalError as error:
+            if last:
+                raise DatabaseError(f"Postgres does not answer: {_last_line(str(error))}") from None
+            return False
+        return True
 
     def stop(self) -> None:
         """Stop the server: clients are cut off, everything committed is on disk."""
         if not self.home.is_dir():
             return
-        with _locked(self._lock, exclusive=True):
+        with _locked(self._lock, locks.EXCLUSIVE):
             where = self._where()
             server = postmaster.look(where.data) if where else None
             if server is None:
@@ -139,8 +149,6 @@ class EmbeddedPostgres:
     def _create(self) -> Place:
         """Make an empty cluster beside its final place and move it there when it is whole."""
         where = place.choose(self.home)
-        for leftover in where.room.glob("making-*"):
-            shutil.rmtree(leftover, ignore_errors=True)
         password = secrets.token_urlsafe(24)
         files.write_atomic(self.home / "postgres" / "password", password.encode())
         programs = binaries.for_account(find_binaries(), where.account, where.room)
@@ -161,6 +169,8 @@ class EmbeddedPostgres:
                 "--encoding=UTF8",
                 "--locale=C",
             ]
+            if int(binaries.version(programs).split(".")[0]) >= 16:
+                options += ["-c", "dynamic_shared_memory_type=mmap"]  # a tiny /dev/shm fails it otherwise
             answer = _run([programs / "initdb", "-D", data, *options, "--no-instructions"], where.account)
             if answer.returncode != 0:
                 raise DatabaseError(
@@ -173,6 +183,8 @@ class EmbeddedPostgres:
         return where
 
     def _launch(self, where: Place) -> None:
+        for leftover in where.room.glob("making-*"):  # of a first start that was killed
+            shutil.rmtree(leftover, ignore_errors=True)
         programs = binaries.for_account(find_binaries(), where.account, where.room)
         _check_version(programs, where.data)
         port = self._remembered_port()
@@ -181,19 +193,15 @@ class EmbeddedPostgres:
                 port = _choose_port()
             postmaster.remove_stale(where.data)
             pid = self._spawn(programs, where, port)
-            try:
-                self._wait(where, pid)
-            except DatabaseError:
-                words = postmaster.last_words(where.data)
-                if attempt == ATTEMPTS - 1 or not any(
-                    passing in words
-                    for passing in ("shared memory block", "could not bind", "create any TCP/IP")
-                ):
-                    raise
-                time.sleep(0.1 * 2**attempt)  # backends of a killed server need a moment to notice
-            else:
+            if self._ready(where, pid):
                 files.write_atomic(self.home / "postgres" / "port", str(port).encode())
                 return
+            words = postmaster.last_words(where.data)
+            if not any(passing in words for passing in ("shared memory block", "create any TCP/IP")):
+                break
+            time.sleep(0.1 * 2**attempt)  # backends of a killed server need a moment to notice
+        words = words or "no reason given"
+        raise DatabaseError(f"Postgres did not start: {words} (log: {where.data / 'log'})")
 
     def _spawn(self, programs: Path, where: Place, port: int) -> int:
         """Start ``postgres`` and return its process id.
@@ -246,25 +254,26 @@ class EmbeddedPostgres:
         except ValueError:
             raise DatabaseError(f"Postgres cannot be started: {_last_line(answer.stderr)}") from None
 
-    def _wait(self, where: Place, pid: int) -> None:
+    def _ready(self, where: Place, pid: int) -> bool:
+        """Wait until the server of this process accepts connections; ``False`` when it ended."""
         deadline = clock.monotonic_ns() + int(START_S * clock.SECOND)
         while clock.monotonic_ns() < deadline:
             server = postmaster.look(where.data)
             if server is not None and server.pid == pid and server.ready:
-                return
+                return True
             if not postmaster.alive(pid):
-                words = postmaster.last_words(where.data) or "no reason given"
-                raise DatabaseError(f"Postgres did not start: {words} (log: {where.data / 'log'})")
+                return False
             time.sleep(POLL_S)
         raise DatabaseError(f"Postgres is not ready after {START_S:.0f} s: look at {where.data / 'log'}")
 
     def _make_database(self, where: Place) -> None:
+        """Make our database if it is missing: the first connection, which shows that all is well."""
         server = postmaster.look(where.data)
         if server is None:
-            raise DatabaseError(f"Postgres ended right after its start: look at {where.data / 'log'}")
+            raise psycopg.OperationalError("it ended right after its start")
         forget_environment()
         try:
-            with psycopg.connect(
+            connection = psycopg.connect(
                 host=HOST,
                 port=server.port,
                 user=NAME,
@@ -272,19 +281,18 @@ class EmbeddedPostgres:
                 dbname="postgres",
                 connect_timeout=30,
                 autocommit=True,
-            ) as connection:
-                known = connection.execute("select 1 from pg_database where datname = %s", [NAME]).fetchone()
-                if known is None:
-                    connection.execute(sql.SQL("create database {}").format(sql.Identifier(NAME)))
+            )
         except psycopg.OperationalError as error:
-            if "password authentication failed" in str(error):
-                path = self.home / "postgres" / "password"
-                raise DatabaseError(
-                    f"{path} is not this database's: put it back from a backup of this home"
-                ) from None
+            if "password authentication failed" not in str(error):
+                raise
+            path = self.home / "postgres" / "password"
             raise DatabaseError(
-                f"Postgres on port {server.port} does not answer: {_last_line(str(error))}"
+                f"{path} is not this database's: put it back from a backup of this home"
             ) from None
+        with connection:
+            known = connection.execute("select 1 from pg_database where datname = %s", [NAME]).fetchone()
+            if known is None:
+                connection.execute(sql.SQL("create database {}").format(sql.Identifier(NAME)))
 
     def _remembered_port(self) -> int:
         try:
@@ -311,12 +319,11 @@ def lease(settings: Settings) -> Iterator[str]:
         max_connections=settings.database.max_connections,
         shared_buffers_mb=settings.database.shared_buffers_mb,
     )
-    with _open_lock(_users(home)) as handle:
-        _take(handle, fcntl.LOCK_SH, _users(home))
+    with _locked(_users(home), locks.SHARED) as handle:
         try:
             yield server.start()
         finally:
-            if _try(handle, fcntl.LOCK_EX):
+            if locks.try_take(handle, locks.EXCLUSIVE):
                 server.stop()
 
 
@@ -325,8 +332,8 @@ def stop_if_unused(home: Path) -> bool:
     home = home.expanduser().resolve()
     if not _users(home).exists():
         return True
-    with _open_lock(_users(home)) as handle:
-        if not _try(handle, fcntl.LOCK_EX):
+    with locks.opened(_users(home)) as handle:
+        if not locks.try_take(handle, locks.EXCLUSIVE):
             return False
         EmbeddedPostgres(home).stop()
         return True
@@ -343,43 +350,13 @@ def _users(home: Path) -> Path:
 
 
 @contextmanager
-def _locked(path: Path, *, exclusive: bool) -> Iterator[None]:
-    with _open_lock(path) as handle:
-        _take(handle, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH, path)
-        yield
-
-
-@contextmanager
-def _open_lock(path: Path) -> Iterator[int]:
-    try:
-        files.folder(path.parent)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, files.PRIVATE_FILE)
-    except PermissionError:
-        raise DatabaseError(f"{path} cannot be opened: this home belongs to another user") from None
-    try:
-        yield handle
-    finally:
-        os.close(handle)
-
-
-def _try(handle: int, kind: int) -> bool:
-    try:
-        fcntl.flock(handle, kind | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
-            return False
-        raise
-    return True
-
-
-def _take(handle: int, kind: int, path: Path) -> None:
-    deadline = clock.monotonic_ns() + int(LOCK_S * clock.SECOND)
-    while not _try(handle, kind):
-        if clock.monotonic_ns() > deadline:
+def _locked(path: Path, kind: int) -> Iterator[int]:
+    with locks.opened(path) as handle:
+        if not locks.take(handle, kind, LOCK_S):
             raise DatabaseError(
                 f"another process has been starting or stopping Postgres for {LOCK_S:.0f} s ({path})"
             )
-        time.sleep(POLL_S)
+        yield handle
 
 
 def _run(command: list[str | Path], account: Account | None) -> subprocess.CompletedProcess[str]:
@@ -447,5 +424,7 @@ def _signal(pid: int, number: signal.Signals) -> None:
 
 
 def _last_line(text: str) -> str:
+    """What a program said last; better, what it called an error."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else "no reason given"
+    errors = [line for line in lines if "FATAL:" in line or "error:" in line]
+    return (errors or lines or ["no reason given"])[-1]

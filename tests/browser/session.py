@@ -61,7 +61,7 @@ def opened(
         found = Opened(context.new_page())
         found.listen()
         found.page.goto(url)
-        found.page.get_by_test_id("banners").wait_for(state="attached", timeout=30_000)
+        found.page.get_by_test_id("drawn").wait_for(state="attached", timeout=30_000)
         yield found
     finally:
         context.close()

@@ -170,3 +170,41 @@ def test_reaching_is_asked_by_trying(tmp_path: Path) -> None:
     account = binaries.Account(65534, 65534, "nobody")
     assert binaries.reaches(account, Path("/usr"))
     assert not binaries.reaches(account, tmp_path)
+
+
+TINY = """
+set -e
+mount -t tmpfs -o size=64k tmpfs /dev/shm
+exec "$1" -c "
+import sys
+from pathlib import Path
+import psycopg
+from shared.db.embedded import EmbeddedPostgres
+server = EmbeddedPostgres(Path(sys.argv[1]), max_connections=20, shared_buffers_mb=16)
+with psycopg.connect(server.start()) as connection:
+    for setting in ('parallel_setup_cost', 'parallel_tuple_cost', 'min_parallel_table_scan_size'):
+        connection.execute(f'set {setting} = 0')
+    connection.execute('create table t as select generate_series(1, 100000) as n')
+    assert connection.execute('select count(*) from t a join t b using (n)').fetchone() == (100000,)
+server.stop()
+" "$2"
+"""
+
+#: A container may forbid root to mount; then there is nothing to show this with.
+if subprocess.run(["unshare", "-m", "true"], check=False, stderr=subprocess.DEVNULL).returncode == 0:
+
+    def test_a_tiny_shared_memory_is_survived(home: Path) -> None:
+        """64 kB of /dev/shm, in a mount namespace of its own, with a query that runs in parallel."""
+        command = [
+            "unshare",
+            "-m",
+            "--propagation",
+            "private",
+            "sh",
+            "-c",
+            TINY,
+            "sh",
+            sys.executable,
+            str(home),
+        ]
+        subprocess.run(command, check=True, timeout=60)

@@ -183,7 +183,7 @@ class Bench:
                         list(a.orders.values()),
                         list(a.plans.values()),
                         list(a.positions.values()),
-                        a.locked,
+                        a.locked.normalize(),
                         a.clients,
                     ]
                     for a in core.accounts.values()

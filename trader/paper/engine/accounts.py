@@ -53,9 +53,13 @@ class Funds(msgspec.Struct, frozen=True):
 
 
 class Account:
-    """The mutable side of an account. Only live orders and live plans are kept in memory."""
+    """The mutable side of an account. Only live orders and live plans are kept in memory.
 
-    __slots__ = ("clients", "locked", "orders", "plan_clients", "plans", "positions", "record")
+    ``safe`` holds, per symbol with a crossed position, the marks between which no liquidation is
+    possible; whoever changes the wallet or a position empties it.
+    """
+
+    __slots__ = ("clients", "locked", "orders", "plan_clients", "plans", "positions", "record", "safe")
 
     def __init__(self, record: AccountRecord) -> None:
         self.record = record
@@ -65,6 +69,7 @@ class Account:
         self.plan_clients: dict[str, int] = {}
         self.positions: dict[tuple[str, PositionSide], Position] = {}
         self.locked = ZERO
+        self.safe: dict[str, tuple[Decimal, Decimal]] = {}
 
     @property
     def id(self) -> int:

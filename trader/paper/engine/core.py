@@ -107,6 +107,7 @@ class Core:
         record = account.record
         record.wallet = plus(record.wallet, amount)
         record.seq += 1
+        account.safe.clear()
         self.totals[kind] = self.batch.totals[kind] = plus(self.totals.get(kind, ZERO), negated(amount))
         self.batch.accounts[record.id] = record
         self.batch.entries.append(

@@ -48,11 +48,31 @@ def check(core: Core, state: MarketState) -> bool:
     done = bool(reached)
     for number in list(index.crossed):
         account = core.accounts[number]
+        safe = account.safe.get(state.symbol)
+        if safe is not None and safe[0] < mark < safe[1]:
+            continue
         equity, needed = crossed_margins(core, account, account.funds(core.mark))
         if equity <= needed:
             _crossed(core, account)
             done = True
+        else:
+            _remember_safe(core, account, equity - needed)
     return done
+
+
+def _remember_safe(core: Core, account: Account, room: Decimal) -> None:
+    """Between which marks need nobody look again.
+
+    A move d of a mark costs a position at most d q (1 + r + f) of the account's ``room``. Each of
+    the k crossed positions may use a k-th of it before the account is judged anew.
+    """
+    account.safe.clear()
+    crossed = [p for p in account.positions.values() if p.margin_mode is MarginMode.CROSSED]
+    for position in crossed:
+        mark, spec = core.mark(position), core.spec(position.symbol)
+        width = room / (len(crossed) * position.size * (1 + maths.burden(spec, position)))
+        low, high = account.safe.get(position.symbol, (ZERO, mark + width))
+        account.safe[position.symbol] = (max(low, mark - width), min(high, mark + width))
 
 
 def _isolated(core: Core, account: Account, position: Position) -> None:

@@ -133,7 +133,8 @@ def settings_changes(draw: st.DrawFn) -> Step:
     return step
 
 
-STEPS = st.lists(st.one_of(orders(), orders(), moves(), plans(), settings_changes()), max_size=40)
+STEP = st.one_of(orders(), orders(), moves(), plans(), settings_changes())
+STEPS = st.one_of(st.lists(STEP, max_size=10), st.lists(STEP, min_size=25, max_size=60))
 
 
 def fresh() -> Bench:
@@ -157,6 +158,14 @@ def check_money(bench: Bench) -> None:
     for amount in bench.engine.core.totals.values():
         total = plus(total, amount)
     assert total == 0
+
+
+def check_solvency(bench: Bench) -> None:
+    """Nobody holds crossed positions that the mark prices do not allow any more."""
+    engine = bench.engine
+    for account in engine.accounts:
+        equity, needed = engine.crossed_margins(account, engine.funds(account))
+        assert not needed or equity > needed
 
 
 def check_reservations(bench: Bench) -> None:
@@ -210,6 +219,7 @@ def test_whatever_clients_and_the_market_do_the_books_balance(steps: list[Step])
             assert not bench.engine.core.batch
         check_money(bench)
         check_reservations(bench)
+        check_solvency(bench)
 
 
 @given(STEPS)
