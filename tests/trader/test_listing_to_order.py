@@ -89,6 +89,11 @@ def test_a_take_profit_near_the_market_is_placed_on_the_fill(world: World) -> No
     assert [plan["planType"] for plan in plans] == ["pos_profit"]
     world.price("NEWUSDT", "2.7")
     eventually(lambda: world.account(anna)["positions"] == [], 5, "the position is closed at its target")
+    eventually(
+        lambda: world.rows("select 1 from orders where state = 'filled' and side = 'sell'"), 10, "it is told"
+    )
+    fees = world.rows("select sum(fee) from fills")[0][0]
+    assert fees == -total(world.ledger(anna, "open_fee")) - total(world.ledger(anna, "close_fee"))
 
 
 def test_what_was_there_before_never_trades_and_what_comes_later_does(world: World) -> None:

@@ -10,20 +10,21 @@ from __future__ import annotations
 
 import asyncio
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 import structlog
 
 from shared import clock
 from shared.domain.ids import client_id
-from shared.domain.order import OrderState, OrderType, PositionSide, Side, Step
+from shared.domain.order import TERMINAL, OrderState, OrderType, PositionSide, Side, Step
 from shared.errors import JournalError, KestrelError, RefusedError
 from trader.lane import Lane
 from trader.orders import records
 from trader.orders.gateway import Gateway
 from trader.orders.tracker import Tracked, Tracker
 from trader.venues import bitget
-from trader.venues.bitget import Kind, Protection, Trigger
+from trader.venues.bitget import Kind, Protection, Trigger, history
 from trader.venues.model import Call, PlanReport, PositionReport
 
 log = structlog.get_logger(__name__)
@@ -110,7 +111,7 @@ class Protector:
         ]
         for own in self._own_open():
             if own.intent.instrument.symbol == symbol:
-                self._settle_own(own, held, resting)
+                await self._settle_own(own, held, resting)
         for entry in self.wanting():
             if entry.intent.instrument.symbol != symbol or entry.open:
                 continue
@@ -121,28 +122,62 @@ class Protector:
             elif held is not None and not (young and entry.intent.attached):
                 self._place(entry, held)
 
-    def _settle_own(self, own: Tracked, held: PositionReport | None, resting: list[PlanReport]) -> None:
-        """Where a take profit of ours stands, seen from what rests and what is held."""
+    async def _settle_own(self, own: Tracked, held: PositionReport | None, resting: list[PlanReport]) -> None:
+        """Where a take profit of ours stands, seen from what rests, what is held and what has ended."""
         mine = next((plan for plan in resting if plan.client_id == own.intent.client_id), None)
-        state, code, text = None, "", ""
         if mine is not None:
-            state = OrderState.LIVE
-        elif own.state is OrderState.LIVE:
-            if held is None:
-                state, text = OrderState.CANCELED, "its position is closed"
+            self._tell(own, OrderState.LIVE, venue_order_id=mine.order_id)
+            return
+        symbol = own.intent.instrument.symbol
+        answer = await self._lane.ask(history.protection_history(symbol))
+        ended = history.parse_protection_history(answer.body, answer.status)
+        end = next((plan for plan in ended if plan.client_id == own.intent.client_id), None)
+        if end is not None and end.status == history.EXECUTED and end.executed_as:
+            await self._executed(own, end.executed_as)
+        elif end is not None:
+            self._tell(own, OrderState.CANCELED, code=end.status, text=f"the exchange says: {end.status}")
         elif clock.now_ns() - self._left_ns(own) > OWN_SETTLE_NS:
-            state, code, text = OrderState.REJECTED, "absent", "the exchange does not know this order"
-        if state is not None:
-            self._tracker.update(
-                records.Update(
-                    client_id=own.intent.client_id,
-                    state=state,
-                    venue_order_id=mine.order_id if mine else "",
-                    code=code,
-                    text=text,
-                    ns=clock.now_ns(),
+            if own.state is not OrderState.LIVE:
+                self._tell(
+                    own, OrderState.REJECTED, code="absent", text="the exchange does not know this order"
                 )
+            elif held is None:
+                self._tell(own, OrderState.CANCELED, text="its position is closed")
+
+    async def _executed(self, own: Tracked, order_id: str) -> None:
+        """The take profit became an order: its fills are this order's fills."""
+        symbol = own.intent.instrument.symbol
+        answer = await self._lane.ask(bitget.order_detail(symbol, order_id=order_id))
+        report = bitget.parse_order(answer.body, answer.status)
+        heard_ns = answer.received_ns
+        answer = await self._lane.ask(bitget.fills(symbol=symbol, order_id=order_id))
+        for fill in bitget.parse_fills(answer.body, answer.status).fills:
+            if fill.order_id == order_id:
+                self._tracker.fill(
+                    records.Fill(
+                        client_id=own.intent.client_id,
+                        venue_fill_id=fill.fill_id,
+                        price=fill.price,
+                        size=fill.size,
+                        fee=fill.fee,
+                        fee_currency=fill.fee_currency,
+                        taker=fill.taker,
+                        filled_ns=fill.filled_ns,
+                    )
+                )
+        if report.state in TERMINAL:
+            self._tell(
+                own,
+                report.state,
+                filled_size=report.filled_size,
+                average_price=report.average_price,
+                filled_ns=heard_ns,
             )
+
+    def _tell(self, own: Tracked, state: OrderState, **news: Any) -> None:
+        self._tracker.update(
+            records.Update(client_id=own.intent.client_id, state=state, ns=clock.now_ns(), **news)
+        )
 
     @staticmethod
     def _left_ns(order: Tracked) -> int:

@@ -1,4 +1,4 @@
-"""How positions ended, by the venue's own history (kept for three months)."""
+"""How positions and protection orders ended, by the venue's own history (kept for three months)."""
 
 from __future__ import annotations
 
@@ -40,6 +40,50 @@ class _Page(wire.Wire):
 
 
 _PAGE = msgspec.json.Decoder(_Page)
+
+
+class EndedPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """A trigger order that no longer rests. ``executed_as`` is the order it became, "" when none."""
+
+    client_id: str
+    order_id: str
+    status: str
+    executed_as: str
+
+
+class _Plan(wire.Wire):
+    order_id: str
+    plan_status: str
+    client_oid: str | None = ""
+    execute_order_id: str | None = ""
+
+
+class _Plans(wire.Wire):
+    entrusted_list: list[_Plan] | None
+
+
+_PLANS = msgspec.json.Decoder(_Plans)
+EXECUTED = "executed"
+
+
+def protection_history(symbol: str) -> Call:
+    """The newest finished protection orders of a symbol."""
+    query = f"symbol={symbol}&productType={PRODUCT}&planType=profit_loss&limit=100"
+    return Call(f"/api/v2/mix/order/orders-plan-history?{query}")
+
+
+def parse_protection_history(body: bytes, status: int) -> list[EndedPlan]:
+    """Newest first."""
+    page = wire.data_of(body, status, _PLANS)
+    return [
+        EndedPlan(
+            client_id=row.client_oid or "",
+            order_id=row.order_id,
+            status=row.plan_status,
+            executed_as=row.execute_order_id or "",
+        )
+        for row in page.entrusted_list or ()
+    ]
 
 
 def positions_history(*, symbol: str, start_ms: int) -> Call:
