@@ -266,6 +266,7 @@ class Up:
         assert self._database is not None
         detail = {
             "tape": self.tape,
+            "tape_note": self.tape_note,
             "demo": self.options.demo,
             "processes": {name: one.value for name, one in self._supervisor.states.items()},
             "restarts": dict(self._supervisor.restarts),

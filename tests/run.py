@@ -33,7 +33,6 @@ def main(arguments: list[str]) -> int:
     if provided.returncode != 0:
         return provided.returncode
     environment["KESTREL_TEST_CHROMIUM"] = provided.stdout.strip().splitlines()[-1]
-    environment["KESTREL_SOAK"] = "1" if soak else ""
     command = [sys.executable, "-m", "pytest", "-p", "tests.strict", "-n", "2", "--dist", "worksteal"]
     command += [] if soak else ["-m", "not soak"]
     return subprocess.run([*command, *rest], cwd=ROOT, env=environment, check=False).returncode

@@ -13,7 +13,6 @@ import structlog
 
 from shared import clock
 from shared.domain.account import Account
-from shared.errors import NotSentError
 from trader.directory import Member
 from trader.net.http import Origin, Response, WarmConnection
 from trader.venues import bitget
@@ -64,6 +63,8 @@ class Lane:
             )
             for road in ("orders", "questions")
         )
+        # Each keeps the other's keepalive away while it is the only free one.
+        self.hot.spare, self.slow.spare = self.slow, self.hot
 
     @property
     def account(self) -> Account:
@@ -105,10 +106,7 @@ class Lane:
         if start > loop.time():
             await asyncio.sleep(start - loop.time())
         async with self._lock:
-            if not self.slow.ready:
-                await self.slow.wait_warm(self.timeout_s)
-            if not self.slow.ready:
-                raise NotSentError(f"account {self.account.id}: the connection for questions is busy")
+            await self.slow.wait_ready(self.timeout_s)
             return await self.slow.request(self.signer.request(call, clock.now_ms()), self.timeout_s)
 
     def block(self, reason: str) -> None:

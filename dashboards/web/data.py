@@ -181,6 +181,11 @@ def read_series(
     wanted = [account_id for account_id in account_ids if scope.admits(account_id)]
     points = MAX_POINTS // max(1, len(wanted))
     with Session(source) as session:
+        # A young account would waste its buckets on the time before it began.
+        oldest = select(func.min(EquitySnapshot.taken_ns)).where(
+            EquitySnapshot.account_id.in_(wanted), EquitySnapshot.taken_ns >= since_ns
+        )
+        since_ns = session.scalar(oldest) or since_ns
         series = {
             account_id: Series(
                 [

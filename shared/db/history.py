@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, null, or_, select, true
+from sqlalchemy import ColumnElement, Select, null, select, true
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
@@ -192,7 +192,7 @@ def notices(
     found = list(session.scalars(query))
     keys = [notice.key for notice in found]
     arrived = _arrivals(session, keys)
-    led = _led_to(session, keys, _whose(session, Order.account_id, user, accounts))
+    led = _led_to(session, found, _whose(session, Order.account_id, user, accounts))
     return [
         NoticeRow(
             arrivals=arrived.get(notice.key, []),
@@ -221,18 +221,20 @@ def beat(  # noqa: PLR0917  (one row, column by column)
     session.execute(statement.on_conflict_do_update(index_elements=["service"], set_=row))
 
 
-def cause_prefix(notice_key: str) -> str:
-    """How the cause of every order begins that a notice led to."""
-    return f"listing:{notice_key}:"
+def cause(notice_key: str, symbol: str) -> str:
+    """The cause of every order that a coin of a notice led to."""
+    return f"listing:{notice_key}:{symbol}"
 
 
-def _led_to(session: Session, keys: list[str], whose: ColumnElement[bool]) -> dict[str, list[OrderRow]]:
-    if not keys:
+def _led_to(session: Session, notices: list[Notice], whose: ColumnElement[bool]) -> dict[str, list[OrderRow]]:
+    owner = {cause(notice.key, symbol): notice.key for notice in notices for symbol in notice.symbols}
+    if not owner:
         return {}
-    prefixes = {key: cause_prefix(key) for key in keys}
-    which = or_(*(Intent.cause.startswith(prefix, autoescape=True) for prefix in prefixes.values()))
-    rows = _order_rows(session, _orders().where(which, whose).limit(MAX_NOTICE_ORDERS))
-    return {key: [row for row in rows if row.cause.startswith(prefix)] for key, prefix in prefixes.items()}
+    rows = _order_rows(session, _orders().where(Intent.cause.in_(owner), whose).limit(MAX_NOTICE_ORDERS))
+    led: dict[str, list[OrderRow]] = {}
+    for row in rows:
+        led.setdefault(owner[row.cause], []).append(row)
+    return led
 
 
 def _arrivals(session: Session, keys: list[str]) -> dict[str, list[ArrivalRow]]:

@@ -19,7 +19,7 @@ def base62(number: int, length: int) -> str:
     return "".join(reversed(digits))
 
 
-def client_id(prefix: str, account_id: int, cause: str, leg: int, step: str, attempt: int = 0) -> str:
+def client_id(prefix: str, account_id: int, cause: str, leg: int, step: str, *, attempt: int = 0) -> str:
     """``prefix`` (this installation, 4 characters) + 26 base-62 digits of a hash of the cause.
 
     30 characters of ``[0-9a-zA-Z]``: inside every venue's limit. ``cause`` is source-independent

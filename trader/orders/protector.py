@@ -198,7 +198,7 @@ class Protector:
         log.error("protector.gave_up", client_id=intent.client_id, attempts=MAX_ATTEMPTS)
 
     def _id(self, intent: records.Intent, step: Step, attempt: int) -> str:
-        return client_id(self._prefix, intent.account_id, intent.cause, intent.leg, step, attempt)
+        return client_id(self._prefix, intent.account_id, intent.cause, intent.leg, step, attempt=attempt)
 
     @staticmethod
     def _reached(intent: records.Intent, held: PositionReport) -> bool:

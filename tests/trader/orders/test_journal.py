@@ -207,7 +207,7 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path) -> None:
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (size + 10, before[1]))
-        with pytest.raises(JournalError, match="free some space|cannot be written"):
+        with pytest.raises(JournalError, match=r"free some space|cannot be written"):
             journal.append(update(99))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
