@@ -29,8 +29,7 @@ _numbers = itertools.count(1)
 def pytest_configure() -> None:
     """No setting of the person who runs the tests may change what they see."""
     for name in [name for name in os.environ if name.startswith(("KESTREL_", "PG"))]:
-        if not name.startswith("KESTREL_TEST_"):
-            del os.environ[name]
+        del os.environ[name]
     os.environ["KESTREL_ENV_FILE"] = os.devnull
 
 

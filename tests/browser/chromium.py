@@ -2,7 +2,7 @@
 
 ``python -m tests.browser.chromium`` prints the path of one. In this order:
 
-1. ``KESTREL_TEST_CHROMIUM``, the path of an executable;
+1. ``TEST_CHROMIUM``, the path of an executable;
 2. a browser of the system;
 3. one that this module unpacked before;
 4. as root: ``apt-get install chromium``;
@@ -27,7 +27,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-OVERRIDE = "KESTREL_TEST_CHROMIUM"
+OVERRIDE = "TEST_CHROMIUM"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PACKAGES = ("chromium", "fonts-dejavu-core", "fonts-nanum")  # titles of notices are Korean
 #: Never shadowed by an unpacked copy: the loader and the C library must be of one build.
