@@ -56,7 +56,7 @@ class Account:
     """The mutable side of an account. Only live orders and live plans are kept in memory.
 
     ``safe`` holds, per symbol with a crossed position, the marks between which no liquidation is
-    possible; whoever changes the wallet or a position empties it.
+    possible as long as the wallet and the positions stay as they are (``Core.doubt`` empties it).
     """
 
     __slots__ = ("clients", "locked", "orders", "plan_clients", "plans", "positions", "record", "safe")

@@ -41,6 +41,7 @@ class Core:
         self.live_plans: dict[int, Plan] = {}
         self.open_positions: dict[int, Position] = {}
         self.liquidation_prices: dict[int, Decimal] = {}
+        self.doubtful: dict[int, bool] = {}
         self.totals: dict[Kind, Decimal] = {}
         self.listeners: list[Listener] = []
         self.last_id = 0
@@ -94,6 +95,15 @@ class Core:
         self.by_key[record.key] = account
         return account
 
+    def doubt(self, account: Account) -> None:
+        """Liquidation judges the account anew before the command or event ends.
+
+        Due whenever its wallet or a position changes, whichever the symbol: a loss on one takes from
+        what backs the crossed positions on others, whose marks may stand still.
+        """
+        account.safe.clear()
+        self.doubtful[account.id] = True
+
     # the ledger
 
     def post(self, account: Account, kind: Kind, ref: int, symbol: str, amount: Decimal) -> None:
@@ -107,7 +117,7 @@ class Core:
         record = account.record
         record.wallet = plus(record.wallet, amount)
         record.seq += 1
-        account.safe.clear()
+        self.doubt(account)
         self.totals[kind] = self.batch.totals[kind] = plus(self.totals.get(kind, ZERO), negated(amount))
         self.batch.accounts[record.id] = record
         self.batch.entries.append(

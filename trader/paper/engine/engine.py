@@ -248,15 +248,18 @@ class Engine:
         """Let the present price do what it must, until quiet: fills, protection, liquidation.
 
         Resting orders are looked at only when the market ``moved``: the book of the tape still shows
-        what an order has just taken, and must not give it a second time.
+        what an order has just taken, and must not give it a second time. Accounts whose money changed
+        are judged whatever the symbol: also by funding while it does not trade.
         """
         core = self.core
-        if not state.trading or state.symbol not in core.symbols:
-            return
+        lively = state.trading and state.symbol in core.symbols
         for _ in range(_MOST_ROUNDS):
-            busy = matching.touched(core, state, trade) if moved else False
-            busy |= triggers.fire(core, state)
-            busy |= liquidation.check(core, state)
+            busy = False
+            if lively:
+                busy |= matching.touched(core, state, trade) if moved else False
+                busy |= triggers.fire(core, state)
+                busy |= liquidation.check(core, state)
+            busy |= liquidation.judge(core)
             if not busy:
                 return
 
@@ -300,6 +303,7 @@ class Engine:
             orders.index_again(core, core.accounts[order.account], order)
         for plan in core.live_plans.values():
             protection.watch(core, plan)
+        core.doubtful.clear()  # each is judged with its symbols, after their protection had its turn
         for symbol in list(core.symbols):
             core.command_time()
             self._settle(core.state(symbol), moved=True)

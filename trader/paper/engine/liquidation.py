@@ -36,7 +36,10 @@ def price_of(core: Core, account: Account, position: Position, funds: Funds) -> 
 
 
 def check(core: Core, state: MarketState) -> bool:
-    """Liquidate what the symbol's mark has reached. True when something was."""
+    """Liquidate the isolated positions that the symbol's mark has reached, doubt the crossed ones.
+
+    True when something was liquidated.
+    """
     index, mark = core.symbols[state.symbol], state.mark
     if mark == index.checked_mark:
         return False
@@ -45,11 +48,21 @@ def check(core: Core, state: MarketState) -> bool:
     for number in reached:
         position = core.open_positions[number]
         _isolated(core, core.accounts[position.account], position)
-    done = bool(reached)
-    for number in list(index.crossed):
+    for number in index.crossed:
         account = core.accounts[number]
         safe = account.safe.get(state.symbol)
-        if safe is not None and safe[0] < mark < safe[1]:
+        if safe is None or not safe[0] < mark < safe[1]:
+            core.doubt(account)
+    return bool(reached)
+
+
+def judge(core: Core) -> bool:
+    """Liquidate the crossed positions of those in doubt who cannot carry them. True when some went."""
+    doubtful, core.doubtful = core.doubtful, {}
+    done = False
+    for number in doubtful:
+        account = core.accounts[number]
+        if not any(p.margin_mode is MarginMode.CROSSED for p in account.positions.values()):
             continue
         equity, needed = crossed_margins(core, account, account.funds(core.mark))
         if equity <= needed:

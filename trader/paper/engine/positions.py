@@ -159,4 +159,4 @@ def watch(core: Core, account: Account, position: Position) -> None:
         core.liquidation_prices[position.id] = price
         side.add(price, position.id)
     index.checked_mark = None
-    account.safe.clear()
+    core.doubt(account)

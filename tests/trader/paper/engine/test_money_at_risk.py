@@ -8,12 +8,14 @@ import pytest
 
 from shared.domain.order import PositionSide
 from tests.trader.paper.bench import BTC, ETH, Bench
+from trader.paper.engine.accounts import Account
 from trader.paper.engine.batch import Query
+from trader.paper.engine.engine import Engine
 from trader.paper.engine.model import MarginMode, PositionMode, Source
 from trader.paper.engine.refusals import Reason, Refused
 from trader.paper.engine.settings import Leverage
 from trader.paper.faces.bitget import shapes
-from trader.paper.market import FundingDue
+from trader.paper.market import FundingDue, Status
 
 D = Decimal
 CROSSED, ISOLATED = MarginMode.CROSSED, MarginMode.ISOLATED
@@ -169,6 +171,70 @@ def test_crossed_losses_do_not_eat_isolated_margins(bench: Bench) -> None:
     bench.move(BTC, "20000")
     (left,) = account.positions.values()
     assert (left.symbol, left.margin, account.record.wallet) == (ETH, D(200), D(200))
+
+
+def beside_a_crossed_long(bench: Bench) -> Account:
+    """1000 USDT; crossed long 0.01 BTC at 50000 (fee 0.3, maintenance 2.3); the ETH book is 1999/2000."""
+    account = bench.account("1000")
+    bench.book(BTC, [("49999", "9")], [("50000", "9")])
+    bench.book(ETH, [("1999", "9")], [("2000", "9")])
+    bench.order(account, "buy", "0.01", mode=CROSSED)
+    return account
+
+
+def test_an_isolated_loss_on_one_symbol_liquidates_the_crossed_position_on_another(bench: Bench) -> None:
+    """The stop sells 2 ETH of 2000 at 1400: wallet 1000 - 0.3 - 2.4 - 1200 - 1.68 = -204.38 < 2.3.
+
+    The mark of BTC stands still all the while.
+    """
+    account = beside_a_crossed_long(bench)
+    bench.order(account, "buy", "2", symbol=ETH, sl="1990")
+    bench.move(ETH, "1400")
+    assert not account.positions
+    assert bench.amounts(account)[3:] == [
+        ("realised_pnl", "-1200"),
+        ("close_fee", "-1.68"),
+        ("close_fee", "-0.3"),
+        ("insurance", "204.68"),
+    ]
+    assert account.record.wallet == 0
+
+
+def test_closing_an_isolated_position_into_a_thin_book_liquidates_the_crossed_one(bench: Bench) -> None:
+    """2 ETH of 2000 go at 1502.5: wallet 1000 - 0.3 - 2.4 - 995 - 1.803 = 0.497 < 2.3; 0.3 closes BTC."""
+    account = beside_a_crossed_long(bench)
+    bench.order(account, "buy", "2", symbol=ETH)
+    bench.book(ETH, [("1502.5", "9")], [("2000", "9")])
+    bench.engine.close_positions(account, ETH)
+    assert not account.positions
+    assert account.record.wallet == D("0.197")
+
+
+@pytest.mark.parametrize("status", ["open", "maintain"])
+def test_funding_of_an_isolated_position_liquidates_the_crossed_one(bench: Bench, status: Status) -> None:
+    """2 ETH pay 0.15 x 2000 x 2 = 600 of 997.3; 397.3 - 400 of isolated margin < 2.3, traded or not."""
+    account = beside_a_crossed_long(bench)
+    bench.order(account, "buy", "2", symbol=ETH)
+    bench.hub.set_status(bench.state(ETH), status)
+    event = FundingDue(bench.state(ETH), D("0.15"), D(2000), bench.clock.now_ns())
+    for listener in bench.hub._listeners:
+        listener(event)
+    assert [position.symbol for position in account.positions.values()] == [ETH]
+    assert bench.amounts(account)[3:] == [("funding", "-600"), ("close_fee", "-0.3"), ("insurance", "3")]
+    assert account.record.wallet == 400
+
+
+def test_after_a_restart_at_another_price_stops_come_before_liquidation(bench: Bench) -> None:
+    account = bench.account("1000")
+    bench.order(bench.account(), "buy", "1", symbol=ETH)
+    bench.order(account, "buy", "0.1", mode=CROSSED, sl="49000")
+    bench.hub.unsubscribe(bench.engine._on_market)
+    bench.move(BTC, "40000")  # equity about 0 < maintenance 18.4
+    again = Engine(bench.hub, bench.store)
+    again.arm()
+    (stopped,) = again.orders(again.accounts[0], Query(limit=1))
+    assert stopped.source is Source.POSITION_STOP_LOSS
+    assert not again.accounts[0].positions
 
 
 def test_unrealised_losses_of_crossed_positions_reduce_what_can_be_opened(bench: Bench) -> None:
