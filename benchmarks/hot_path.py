@@ -116,6 +116,7 @@ def main() -> None:
             margin=plan.margin,
             leverage=plan.leverage,
             take_profit=plan.take_profit,
+            take_profit_percent=chosen.take_profit,
             attached=plan.attach,
             stop=None,
             reduce_only=False,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import signal
 from collections.abc import Callable, Coroutine
@@ -23,6 +24,7 @@ import uvloop
 from shared import clock, installation, logs
 from shared.db import embedded
 from shared.domain.account import Mode
+from shared.domain.order import OrderState
 from shared.errors import StartError
 from shared.settings import Settings
 from shared.vault import TraderKeys
@@ -47,8 +49,11 @@ PATIENCE_S = 3.0
 STOP_GRACE_S = 5.0
 #: How long a start waits for the venue's word about orders of the run before.
 SETTLE_S = 30.0
+#: How long a start waits for instruments and prices.
+MARKETS_S = 10.0
 COLLECT_S = 20.0
-REHEARSALS = 40
+WHOLE_EVERY = 30
+REHEARSALS = 200
 
 
 class Trader:
@@ -132,6 +137,7 @@ class Trader:
             self.tracker,
             self.gateway,
             prefix=prefix,
+            live_enabled=self.settings.live,
             timeout_s=trader.order_timeout_s,
             positions_s=trader.positions_s,
             instruments_s=trader.instruments_s,
@@ -159,8 +165,7 @@ class Trader:
 
     def _answered(self, lane: Lane, order: Tracked) -> None:
         for desk in self.desks.values():
-            member = desk.members.get(lane.account.id)
-            if member is not None and member.lane is lane:
+            if member := desk.members.get(lane.account.id):
                 member.order_changed(order)
 
     # Life
@@ -200,8 +205,7 @@ class Trader:
         await self.directory.loaded.wait()
         await warmstart.preload(self._url, self.detector, self.known)
         self.state = "waiting for the exchange"
-        for desk in self.desks.values():
-            await desk.market.loaded.wait()
+        await self._markets_loaded(MARKETS_S)
         self.state = "settling"
         if not await self._answers_in(SETTLE_S):
             log.warning("trader.armed_with_unknown_orders", count=self.tracker.in_flight())
@@ -226,12 +230,35 @@ class Trader:
         self._order_news.clear()
         try:
             async with asyncio.timeout(seconds):
-                while self.tracker.in_flight():
+                while self._awaited():
                     await self._order_news.wait()
                     self._order_news.clear()
         except TimeoutError:
             return False
         return True
+
+    def _awaited(self) -> bool:
+        """Whether an order of an account at work has no known outcome; others cannot be asked about."""
+        waiting = (OrderState.INTENDED, OrderState.SENT, OrderState.UNKNOWN)
+        return any(
+            order.state in waiting
+            for desk in self.desks.values()
+            for member in desk.members.values()
+            for order in member.settler.unfinished()
+        )
+
+    async def _markets_loaded(self, seconds: float) -> None:
+        """Wait for the markets of desks with accounts; one that is away must not hold up the others.
+
+        A desk without prices refuses entries by itself.
+        """
+        try:
+            async with asyncio.timeout(seconds):
+                for desk in self.desks.values():
+                    if desk.members:
+                        await desk.market.loaded.wait()
+        except TimeoutError:
+            log.warning("trader.market_away", desks=[m.value for m, d in self.desks.items() if not d.ready])
 
     def _spin(self) -> None:
         """Never let the loop sleep: for a core of its own."""
@@ -247,16 +274,16 @@ class Trader:
         """Once the accounts are ready, walk the hot path without effect; in slices, off any notice's way."""
         for desk in self.desks.values():
             await desk.wait_ready()
-        for _ in range(REHEARSALS):
-            self.sniper.rehearse(rounds=5)
-            await asyncio.sleep(0.01)
+        for number in range(REHEARSALS):
+            self.sniper.rehearse(number)
+            await asyncio.sleep(0.002)
 
     async def _collect(self) -> None:
         """Collect young garbage when no order is in flight."""
-        while True:
+        for beat in itertools.count(1):
             await asyncio.sleep(COLLECT_S)
             if not self.tracker.in_flight():
-                ops.collect_young()
+                ops.collect(whole=beat % WHOLE_EVERY == 0)
 
     def _spawn(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         self._tasks.append(asyncio.create_task(self._guard(name, work), name=name))

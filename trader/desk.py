@@ -11,10 +11,13 @@ import structlog
 
 from shared.domain.account import AccountKind, Mode
 from shared.domain.instrument import Instrument, Venue
+from shared.errors import RefusedError
 from trader.directory import Member
 from trader.lane import Lane
 from trader.market import MarketData, MarketHost
 from trader.member import ActiveMember
+from trader.net.http import Origin
+from trader.orders import wall
 from trader.orders.gateway import Gateway
 from trader.orders.tracker import Tracker
 from trader.positions.rows import AccountSnapshot, Held
@@ -23,6 +26,7 @@ log = structlog.get_logger(__name__)
 
 
 READY_LOOK_S = 0.2
+RELEASE_S = 2.0
 
 
 class Host(msgspec.Struct, frozen=True):
@@ -45,6 +49,7 @@ class Desk:
         gateway: Gateway,
         *,
         prefix: str,
+        live_enabled: bool,
         timeout_s: float,
         positions_s: float,
         instruments_s: float,
@@ -57,6 +62,8 @@ class Desk:
         self._tracker = tracker
         self._gateway = gateway
         self._prefix = prefix
+        self._live_enabled = live_enabled
+        self.walled_off: dict[int, str] = {}
         self._timeout_s = timeout_s
         self._positions_s = positions_s
         self._on_snapshot = on_snapshot
@@ -87,10 +94,27 @@ class Desk:
             elif wanted != active.lane.member:
                 active.update(wanted)
         for account_id, member in mine.items():
-            if account_id not in self.members:
+            if account_id not in self.members and not (
+                member.leaving and not self._tracker.unfinished(account_id)
+            ):
                 self._join(member)
 
+    def release(self) -> None:
+        """Let go of leaving accounts of which nothing is open or unprotected any more."""
+        for account_id, active in list(self.members.items()):
+            if active.lane.member.leaving and active.idle:
+                self._leave(account_id)
+
     def _join(self, member: Member) -> None:
+        try:
+            for url in (self._host.rest_url, self._host.ws_private_url):
+                wall.check(self.mode, Origin.parse(url).host, live_enabled=self._live_enabled)
+        except RefusedError as refusal:
+            # Not even a question is signed for an account on the wrong side.
+            if self.walled_off.get(member.account.id) != str(refusal):
+                log.error("desk.account_refused", account=member.account.id, reason=str(refusal))
+            self.walled_off[member.account.id] = str(refusal)
+            return
         lane = Lane(
             member,
             self.market.origin,
@@ -125,8 +149,15 @@ class Desk:
         self._on_instruments(instruments)
 
     async def run(self) -> None:
-        """Follow the market until cancelled."""
-        await self.market.run()
+        """Follow the market until cancelled, and let go of those who wish to leave."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.market.run())
+            group.create_task(self._release_often())
+
+    async def _release_often(self) -> None:
+        while True:
+            await asyncio.sleep(RELEASE_S)
+            self.release()
 
     async def stop(self) -> None:
         """Let every account go."""
@@ -144,9 +175,9 @@ class Desk:
 
     @property
     def ready(self) -> bool:
-        """Whether every armed account could trade now."""
-        return self.market.loaded.is_set() and all(
-            member.lane.ready or member.lane.blocked
-            for member in self.members.values()
-            if member.lane.member.armed
+        """Whether every armed account could trade now; a desk without accounts waits for nobody."""
+        armed = [member for member in self.members.values() if member.lane.member.armed]
+        return not armed or (
+            self.market.loaded.is_set()
+            and all(m.lane.blocked or (m.lane.ready and m.held() is not None) for m in armed)
         )

@@ -17,7 +17,7 @@ from psycopg import AsyncConnection, Error
 
 from shared.domain.account import Account, AccountKind, AccountState, Mode, UserState
 from shared.domain.instrument import Venue
-from shared.errors import KestrelError
+from shared.errors import KestrelError, UsageError
 from shared.rules import preferences
 from shared.rules.preferences import ListingPreferences
 from shared.vault import Credentials, TraderKeys
@@ -37,16 +37,24 @@ PREFERENCES = "select scope, user_id, account_id, name, value from scoped_settin
 STATEMENTS = {"accounts": ACCOUNTS, "preferences": PREFERENCES}
 
 
-class Member(msgspec.Struct, frozen=True):
-    """One account that may trade, with its opened credentials (never printed) and choices."""
+class Member(msgspec.Struct, frozen=True, kw_only=True):
+    """One account with its opened credentials (never printed) and choices.
+
+    ``hindrance`` says why it takes no entries although it is armed; "" = nothing does. ``leaving``
+    accounts (disabled, or of a user who is not active) are looked after until nothing of theirs is
+    open or unprotected, then let go.
+    """
 
     account: Account
     credentials: Credentials
     listing: ListingPreferences
+    hindrance: str = ""
+    leaving: bool = False
 
     @property
     def armed(self) -> bool:
-        return self.account.state is AccountState.ARMED
+        """Whether it takes entries; what is open is looked after in any case."""
+        return self.account.state is AccountState.ARMED and not self.hindrance and not self.leaving
 
 
 class Directory:
@@ -108,9 +116,12 @@ class Directory:
                 left_out[row[0]] = str(error)
                 if self.left_out.get(row[0]) != str(error):
                     log.error("directory.account_left_out", account=row[0], reason=str(error))
+                if (known := self.members.get(row[0])) is not None:
+                    members[row[0]] = msgspec.structs.replace(known, hindrance=str(error))
                 continue
-            if member is not None:
-                members[member.account.id] = member
+            members[member.account.id] = member
+            if member.hindrance:
+                left_out[row[0]] = member.hindrance
         self.left_out = left_out
         if members != self.members or not self.loaded.is_set():
             self.members = members
@@ -119,9 +130,7 @@ class Directory:
 
     def _member(
         self, row: tuple[Any, ...], installation: dict[str, str], user: dict[str, str], own: dict[str, str]
-    ) -> Member | None:
-        if row[8] != UserState.ACTIVE or row[7] == AccountState.DISABLED:
-            return None
+    ) -> Member:
         account = Account(
             id=row[0],
             user_id=row[1],
@@ -138,4 +147,17 @@ class Directory:
             credentials = known.credentials
         else:
             credentials = self._keys.unseal(account.sealed_credentials)
-        return Member(account, credentials, preferences.resolve(installation, user, own))
+        hindrance = ""
+        try:
+            listing = preferences.resolve(installation, user, own)
+        except UsageError as error:
+            # A wrong choice stops entries; what is open keeps its last good choices.
+            hindrance = str(error)
+            listing = known.listing if known else preferences.resolve({}, {}, {})
+        return Member(
+            account=account,
+            credentials=credentials,
+            listing=listing,
+            hindrance=hindrance,
+            leaving=row[8] != UserState.ACTIVE or account.state is AccountState.DISABLED,
+        )

@@ -12,7 +12,8 @@ import signal
 _NAME, _, _NTH = os.environ.get("TRADER_FAULT_POINT", "").partition(":")
 _remaining = int(_NTH or 1)
 
-#: Every fault point, so that a test can run them all and notice one that is never reached.
+#: Every fault point, so that a test can run them all and notice one that is never reached. The
+#: recorder passes its points only with a batch that holds an intent.
 NAMES = (
     "gateway.decided",
     "gateway.journaled",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Callable
 
 import structlog
 
@@ -47,6 +48,8 @@ class Lane:
         self.report: AccountReport | None = None
         self.prepared: dict[str, int] = {}
         """Effective leverage by symbol, where margin mode and leverage are known to be set."""
+        self.on_stale: Callable[[], None] = lambda: None
+        """Called when modes and leverages must be prepared again."""
         self.blocked = ""
         """Why no request of this account can succeed until its user acts; empty = it may trade."""
         self._lock = asyncio.Lock()
@@ -76,8 +79,16 @@ class Lane:
         return not self.blocked and self.position_mode is not None and (self.hot.ready or self.slow.ready)
 
     def update(self, member: Member) -> None:
-        """Take over changed preferences; leverage is prepared again where it differs."""
+        """Take over a changed state or changed preferences; what was blocked is tried again."""
+        if member.account.state is not self.member.account.state:
+            self.unblock()
         self.member = member
+
+    def forget_modes(self) -> None:
+        """The venue contradicts what we believe of modes and leverages: read and set them again."""
+        self.position_mode = None
+        self.prepared.clear()
+        self.on_stale()
 
     def start(self) -> None:
         self.hot.start()
@@ -110,7 +121,13 @@ class Lane:
             return await self.slow.request(self.signer.request(call, clock.now_ms()), self.timeout_s)
 
     def block(self, reason: str) -> None:
-        """Stop entries of this account until its credentials or state change."""
+        """Stop entries of this account until it answers again; protection goes on."""
         if not self.blocked:
             log.error("lane.blocked", account=self.account.id, reason=reason)
         self.blocked = reason
+
+    def unblock(self) -> None:
+        """The account answered again, or its user acted."""
+        if self.blocked:
+            log.info("lane.unblocked", account=self.account.id)
+        self.blocked = ""

@@ -27,8 +27,9 @@ log = structlog.get_logger(__name__)
 
 #: Channels per websocket connection; the venue advises fewer than 50 and admits 1000.
 PER_STREAM = 48
-#: A price this young is usable whatever its stream does.
-YOUNG_NS = 10 * clock.SECOND
+#: A price this young is usable; REST reads renew those whose stream has nothing to say.
+YOUNG_S = 10.0
+MAX_PAUSE_S = 10.0
 _TIMEOUT_S = 5.0
 
 
@@ -57,6 +58,7 @@ class MarketData:
         self._host = host
         self._refresh_s = refresh_s
         self._on_instruments = on_instruments
+        self._usable_ns = int((YOUNG_S + 1.5 * refresh_s) * clock.SECOND)
         self._connection = WarmConnection(
             self.origin, ssl_context=host.ssl_context, max_body=16 << 20, name=f"market {self.origin}"
         )
@@ -74,6 +76,7 @@ class MarketData:
     async def run(self) -> None:
         """Read and follow until cancelled."""
         self._connection.start()
+        pause = 0.5
         try:
             while True:
                 try:
@@ -83,7 +86,7 @@ class MarketData:
                     self.errors += 1
                     self.last_error = str(error)
                     log.warning("market.refresh_failed", host=str(self.origin), reason=str(error))
-                    pause = min(1.0, self._refresh_s)
+                    pause = min(max(0.5, 2 * pause), MAX_PAUSE_S) if not self.loaded.is_set() else 1.0
                 await asyncio.sleep(pause)
         finally:
             await asyncio.gather(self._connection.stop(), *(feed.stream.stop() for feed in self._feeds))
@@ -162,10 +165,8 @@ class MarketData:
         price = self.prices.get(symbol)
         if price is None:
             return None
-        if now_ns - self._received.get(symbol, 0) <= YOUNG_NS:
-            return price
-        feed = self._feed_of.get(symbol)
-        return price if feed is not None and feed.stream.active else None
+        age_ns = now_ns - self._received.get(symbol, 0)
+        return price if age_ns <= self._usable_ns else None
 
     def fresh_prices(self, now_ns: int) -> int:
         """How many instruments have a usable price."""

@@ -45,8 +45,9 @@ class ActiveMember:
     ) -> None:
         self.lane = lane
         self.settler = Settler(lane, tracker, gateway)
-        self.protector = Protector(lane, tracker, gateway, prefix)
-        self.preparation = Preparation(lane, market)
+        self.protector = Protector(lane, tracker, gateway, market, prefix)
+        self.preparation = Preparation(lane, market, self.held)
+        lane.on_stale = self.preparation.wake
         self.book = PositionBook(
             lane, market, tracker, every_s=positions_s, on_snapshot=on_snapshot, recall=recall
         )
@@ -94,6 +95,16 @@ class ActiveMember:
             await asyncio.sleep(delay)
             delay = min(delay * 2, 10.0)
 
+    def held(self) -> frozenset[str] | None:
+        """Symbols on which the account has a position, by the last reading; None before the first."""
+        last = self.book.last
+        return None if last is None else frozenset(position.instrument.symbol for position in last.positions)
+
+    @property
+    def idle(self) -> bool:
+        """Nothing of this account is open, unknown or unprotected."""
+        return not self.settler.unfinished()
+
     def update(self, member: Member) -> None:
         """Preferences or state changed; the credentials did not."""
         self.lane.update(member)
@@ -125,6 +136,7 @@ class ActiveMember:
                 self.settler.apply(report, received_ns)
         elif isinstance(event, bitget.PositionUpdate | bitget.AccountUpdate):
             self.book.hint()
+            self.protector.hint()
         elif isinstance(event, bitget.ErrorEvent):
             log.warning("member.stream_error", account=self.lane.account.id, code=event.code, text=event.text)
         return event.heard

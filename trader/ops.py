@@ -87,13 +87,13 @@ class HealthServer:
 def quiet_collector() -> None:
     """Take the garbage collector off the hot path once everything long-lived exists.
 
-    After this, :func:`collect_young` is called from a timer at a quiet moment.
+    After this, :func:`collect` is called from a timer at a quiet moment.
     """
     gc.collect()
     gc.freeze()
     gc.disable()
 
 
-def collect_young() -> int:
-    """A short collection of young objects; returns how many were freed."""
-    return gc.collect(1)
+def collect(*, whole: bool) -> int:
+    """A short collection of young objects, or now and then of all that is not frozen."""
+    return gc.collect(2 if whole else 1)

@@ -65,6 +65,7 @@ class Sniper:
         """Set once the start is over; until then every page only seeds."""
         self.pages = 0
         self.acted = 0
+        self.faults = 0
         self.last_notice_ns = 0
 
     def page(self, host: str, notices: list[Notice], received_ns: int) -> None:
@@ -92,7 +93,7 @@ class Sniper:
                 for member in desk.members.values():
                     if not member.lane.member.armed:
                         continue
-                    if self._enter(desk, member, instrument, decision, coin):
+                    if self._enter_safely(desk, member, instrument, decision, coin):
                         sent += 1
                     else:
                         denied += 1
@@ -116,6 +117,17 @@ class Sniper:
             words.append(f"no perpetual for {', '.join(missing)}")
         return ", ".join(words)
 
+    def _enter_safely(
+        self, desk: Desk, member: ActiveMember, instrument: Instrument, decision: Decision, coin: CoinCall
+    ) -> bool:
+        """One account's fault never costs another its order."""
+        try:
+            return self._enter(desk, member, instrument, decision, coin)
+        except Exception:
+            self.faults += 1
+            log.exception("sniper.account_failed", account=member.lane.account.id, coin=coin.symbol)
+            return False
+
     def _enter(
         self, desk: Desk, member: ActiveMember, instrument: Instrument, decision: Decision, coin: CoinCall
     ) -> bool:
@@ -124,7 +136,17 @@ class Sniper:
         preferences = lane.member.listing
         if wants(preferences, coin.kind, coin.markets) is not None:
             return False
-        if lane.prepared.get(instrument.symbol) != member.preparation.wanted(instrument):
+        if (held := member.held()) is None or instrument.symbol in held:
+            words = "holds a position on" if held else "is not known yet to be free of"
+            self._deny(
+                member,
+                instrument,
+                decision,
+                coin,
+                Refusal(rule="position", text=f"this account {words} {instrument.symbol}: no second one"),
+            )
+            return False
+        if not member.preparation.ready_for(instrument):
             self._enter_prepared(desk, member, instrument, decision, coin)
             return True
         return self._send(desk, member, instrument, decision, coin)
@@ -135,22 +157,21 @@ class Sniper:
         """The slower way, for an instrument that is too new: set margin mode and leverage, then order."""
 
         async def prepare_and_send() -> None:
+            reason = "the exchange refused"
             try:
                 async with asyncio.timeout(self._patience_s):
                     await member.preparation.prepare(instrument)
             except (KestrelError, TimeoutError) as error:
-                self._deny(
-                    member,
-                    instrument,
-                    decision,
-                    coin,
-                    Refusal(
-                        rule="prepared",
-                        text=f"leverage could not be set in time: {str(error) or 'no answer'}",
-                    ),
-                )
+                reason = str(error) or "no answer in time"
+            except asyncio.CancelledError:
+                reason = "the trader stopped"
+            # The account may have changed meanwhile: it is looked up again.
+            now = desk.members.get(member.lane.account.id, member)
+            if now.preparation.ready_for(instrument) and now.lane.member.armed and self.enabled:
+                self._send(desk, now, instrument, decision, coin)
                 return
-            self._send(desk, member, instrument, decision, coin)
+            text = f"leverage of {instrument.symbol} could not be set: {reason}"
+            self._deny(now, instrument, decision, coin, Refusal(rule="prepared", text=text))
 
         task = asyncio.get_running_loop().create_task(prepare_and_send(), name=f"enter {coin.symbol}")
         self._late.add(task)
@@ -206,46 +227,45 @@ class Sniper:
         intent = self._intent(member.lane.member, instrument, decision.notice, coin, None)
         self._gateway.deny(intent, refusal.rule, refusal.text)
 
-    def rehearse(self, rounds: int) -> int:
-        """Walk the way of a notice up to the signature, many times, without journal, write or effect.
+    def rehearse(self, number: int) -> bool:
+        """Walk the way of a notice up to the signature, once, without journal, write or effect.
 
-        The first passage through Python code is several times slower than the later ones; nobody
-        should pay for that with money. Returns how many orders were rehearsed.
+        The first passages through Python code are several times slower than the later ones; nobody
+        should pay for that with money. Each call takes another account; False when none is ready.
         """
-        rehearsed = 0
-        for number in range(rounds):
-            now = clock.now_ns()
-            title = f"리허설(KREHEARSAL{number}) 신규 거래지원 안내 (KRW, BTC, USDT 마켓)"
-            notice = Notice(
-                key=f"rehearsal:{number}",
-                source=SOURCE,
-                host="rehearsal",
-                title=title,
-                category="",
-                first_listed_ns=now,
-                listed_ns=now,
-                received_ns=now,
-                decoded_ns=now,
-            )
-            detector = Detector(max_age_ns=clock.SECOND)
-            detector.seed(SOURCE, "rehearsal", [], now)
-            (decision,) = detector.page(SOURCE, "rehearsal", [(notice, titles.parse(title))], now)
-            for desk in self.desks:
-                for member in desk.members.values():
-                    instrument = next(iter(desk.market.instruments.values()))
-                    price = desk.market.ask_price(instrument.symbol, now)
-                    mode = member.lane.position_mode
-                    if price is None or mode is None:
-                        continue
-                    plan = plan_entry(member.lane.member.listing, instrument, price.last, self._attach_from)
-                    if isinstance(plan, Refusal):
-                        continue
-                    (coin,) = decision.coins
-                    intent = self._intent(member.lane.member, instrument, notice, coin, plan)
-                    member.lane.signer.request(self._call(intent, mode), clock.now_ms())
-                    records.encode(intent)
-                    rehearsed += 1
-        return rehearsed
+        now = clock.now_ns()
+        title = f"리허설(KREHEARSAL{number}) 신규 거래지원 안내 (KRW, BTC, USDT 마켓)"
+        notice = Notice(
+            key=f"rehearsal:{number}",
+            source=SOURCE,
+            host="rehearsal",
+            title=title,
+            category="",
+            first_listed_ns=now,
+            listed_ns=now,
+            received_ns=now,
+            decoded_ns=now,
+        )
+        detector = Detector(max_age_ns=clock.SECOND)
+        detector.seed(SOURCE, "rehearsal", [], now)
+        (decision,) = detector.page(SOURCE, "rehearsal", [(notice, titles.parse(title))], now)
+        (coin,) = decision.coins
+        places = [(desk, member) for desk in self.desks for member in desk.members.values()]
+        if not places:
+            return False
+        desk, member = places[number % len(places)]
+        instrument = next(iter(desk.market.instruments.values()), None)
+        mode = member.lane.position_mode
+        price = desk.market.ask_price(instrument.symbol, now) if instrument else None
+        if instrument is None or price is None or mode is None:
+            return False
+        plan = plan_entry(member.lane.member.listing, instrument, price.last, self._attach_from)
+        if isinstance(plan, Refusal):
+            return False
+        intent = self._intent(member.lane.member, instrument, notice, coin, plan)
+        member.lane.signer.request(self._call(intent, mode), clock.now_ms())
+        records.encode(intent)
+        return True
 
     async def stop(self) -> None:
         """Give up what is still being prepared."""
@@ -283,6 +303,7 @@ class Sniper:
             margin=plan.margin if plan else Decimal(0),
             leverage=plan.leverage if plan else member.listing.leverage,
             take_profit=plan.take_profit if plan else None,
+            take_profit_percent=member.listing.take_profit,
             attached=plan.attach if plan else False,
             stop=None,
             reduce_only=False,

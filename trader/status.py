@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import islice
 from typing import Any, Protocol
 
 from shared import clock
@@ -11,15 +12,24 @@ from trader import ops
 from trader.desk import Desk
 from trader.directory import Directory
 from trader.listings.upbit import UpbitSource
-from trader.member import ActiveMember
 from trader.orders.gateway import Gateway
 from trader.orders.journal import Journal
 from trader.orders.tracker import Tracker
 from trader.recorder import Recorder
 from trader.sniper import Sniper
 
+#: Bounds of what is shown, so that the heartbeat stays small whatever the market and the accounts are.
+SHOWN_INSTRUMENTS = 100
 #: Symbols whose price is shown as "the market"; the newest first.
 SHOWN_PRICES = 40
+#: Prepared symbols are named for so many accounts, so many each, and so many in all.
+SHOWN_ACCOUNTS = 20
+SHOWN_PREPARED = 50
+SHOWN_PREPARED_IN_ALL = 200
+#: Accounts whose trouble is told in words, and how long those are.
+SHOWN_REASONS = 8
+SHOWN_HOSTS = 8
+LONGEST_TEXT = 100
 
 
 class Parts(Protocol):
@@ -37,12 +47,15 @@ class Parts(Protocol):
 
 
 def detail(parts: Parts) -> dict[str, Any]:
-    """JSON-ready figures; keys of objects are account ids as text."""
-    members = [member for desk in parts.desks.values() for member in desk.members.values()]
+    """JSON-ready figures, cheap and bounded: it is asked for every second on the loop that trades.
+
+    Keys of objects are account ids as text. Where lists are cut, ``..._count`` tells how many there are.
+    """
+    newest = {mode: _newest(desk) for mode, desk in parts.desks.items()}
     return {
         "pid": os.getpid(),
-        **_accounts(members, parts.directory),
-        **_market(list(parts.desks.values())),
+        **_accounts(parts.desks, parts.directory, newest),
+        **_market(parts.desks, newest),
         "sources": _sources(parts.upbit),
         "pages": parts.sniper.pages,
         "orders_sent": parts.gateway.sent,
@@ -55,31 +68,57 @@ def detail(parts: Parts) -> dict[str, Any]:
     }
 
 
-def _accounts(members: list[ActiveMember], directory: Directory) -> dict[str, Any]:
-    lanes = [member.lane for member in members]
+def _newest(desk: Desk) -> list[str]:
+    """The symbols of a desk, newest first."""
+    instruments = desk.market.instruments.values()
+    return [symbol for _, symbol in sorted((-each.open_ns, each.symbol) for each in instruments)]
+
+
+def _accounts(desks: dict[Mode, Desk], directory: Directory, newest: dict[Mode, list[str]]) -> dict[str, Any]:
+    lanes = [(mode, member.lane) for mode, desk in desks.items() for member in desk.members.values()]
+    blocked = {lane.account.id: lane.blocked for _, lane in lanes if lane.blocked}
+    prepared: dict[str, list[str]] = {}
+    if 0 < len(lanes) <= SHOWN_ACCOUNTS:
+        each = min(SHOWN_PREPARED, SHOWN_PREPARED_IN_ALL // len(lanes))
+        for mode, lane in lanes:
+            known = (symbol for symbol in newest[mode] if symbol in lane.prepared)
+            prepared[str(lane.account.id)] = list(islice(known, each))
     return {
         "accounts": len(lanes),
-        "ready": sum(lane.ready for lane in lanes),
-        "blocked": {str(lane.account.id): lane.blocked for lane in lanes if lane.blocked},
-        "left_out": {str(account): reason for account, reason in directory.left_out.items()},
-        "prepared": {str(lane.account.id): sorted(lane.prepared) for lane in lanes},
+        "ready": sum(lane.ready for _, lane in lanes),
+        "blocked": _reasons(blocked),
+        "blocked_count": len(blocked),
+        "left_out": _reasons(directory.left_out),
+        "left_out_count": len(directory.left_out),
+        "prepared": prepared,
+        "prepared_count": {str(lane.account.id): len(lane.prepared) for _, lane in lanes},
     }
 
 
-def _market(desks: list[Desk]) -> dict[str, Any]:
+def _reasons(reasons: dict[int, str]) -> dict[str, str]:
+    return {str(account): _short(reason) for account, reason in islice(reasons.items(), SHOWN_REASONS)}
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 1]}…"
+
+
+def _market(desks: dict[Mode, Desk], newest: dict[Mode, list[str]]) -> dict[str, Any]:
     now = clock.now_ns()
     prices: dict[str, str] = {}
-    instruments: list[str] = []
-    usable = 0
-    for desk in desks:
-        market = desk.market
-        known = sorted(market.instruments.values(), key=lambda each: (-each.open_ns, each.symbol))
-        instruments += [each.symbol for each in known]
-        usable += market.fresh_prices(now)
-        for each in known[:SHOWN_PRICES]:
-            if price := market.prices.get(each.symbol):
-                prices.setdefault(each.symbol, str(price.last))
-    return {"instruments": instruments, "usable_prices": usable, "prices": prices}
+    symbols: dict[str, None] = {}
+    for mode, desk in desks.items():
+        # Each desk has its share, so that the one does not hide the other.
+        symbols |= dict.fromkeys(newest[mode][: SHOWN_INSTRUMENTS // len(desks)])
+        for symbol in newest[mode][: SHOWN_PRICES // len(desks)]:
+            if price := desk.market.prices.get(symbol):
+                prices.setdefault(symbol, str(price.last))
+    return {
+        "instruments": list(symbols),
+        "instrument_count": sum(map(len, newest.values())),
+        "usable_prices": sum(desk.market.fresh_prices(now) for desk in desks.values()),
+        "prices": prices,
+    }
 
 
 def _sources(upbit: UpbitSource) -> list[dict[str, Any]]:
@@ -90,7 +129,7 @@ def _sources(upbit: UpbitSource) -> list[dict[str, Any]]:
             "polls": host.polls,
             "unchanged": host.unchanged,
             "last_success_ns": host.last_success_ns,
-            "error": host.last_error,
+            "error": _short(host.last_error),
         }
-        for host in upbit.stats
+        for host in upbit.stats[:SHOWN_HOSTS]
     ]

@@ -25,6 +25,12 @@ class OrderState(StrEnum):
 
     ``UNKNOWN`` means that it may live on the venue: no usable answer came back. It is never read
     as "no", and only the venue's own word moves an order out of it.
+
+    ``REJECTED`` and ``DENIED`` with a code of :data:`PRESUMED_CODES` are ends that *we* concluded: the
+    venue did not know the order, or nothing left this machine. Such an end is final for whoever asks,
+    yet it yields to proof that the order exists: a report of a state of :data:`PROOF` with more filled
+    than was known, or with the venue's order id where none was known. Both only ever grow, so reports
+    in any order and with doubles still end in one state.
     """
 
     INTENDED = "intended"
@@ -39,6 +45,12 @@ class OrderState(StrEnum):
 
 
 TERMINAL = frozenset({OrderState.FILLED, OrderState.CANCELED, OrderState.REJECTED, OrderState.DENIED})
+
+#: Codes of an end that is our conclusion, not the venue's word.
+PRESUMED_CODES = frozenset({"absent", "not_sent"})
+
+#: States in which only an order can be that the venue has accepted.
+PROOF = frozenset({OrderState.LIVE, OrderState.PARTIALLY_FILLED, OrderState.FILLED, OrderState.CANCELED})
 
 #: An update with a lower rank than the present state is stale and changes nothing.
 RANK: dict[OrderState, int] = {

@@ -2,12 +2,14 @@
 
 ``lose_answer``: the request is executed and the connection dies before its answer. ``lose_request``: it dies
 before the request arrives. ``hold_answer``: the answer comes after the client has given up. Each fault
-strikes once and counts itself; everything else passes unchanged, websockets too.
+strikes once and counts itself; everything else passes unchanged, websockets too. Besides, requests can be
+``refused`` with an answer of the venue's form for as long as wanted, and something can be done ``before`` one.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from collections.abc import Callable
 
@@ -20,6 +22,9 @@ class Proxy:
         self._target = port
         self._fault: tuple[str, bytes] | None = None
         self.struck = 0
+        self._refusals: dict[bytes, bytes] = {}
+        self._containing = b""
+        self._before: dict[bytes, Callable[[], None]] = {}
         self._ready = threading.Event()
         self._loop = asyncio.new_event_loop()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -30,6 +35,23 @@ class Proxy:
     def arm(self, fault: str, path: str) -> None:
         """The next request whose line holds ``path`` suffers."""
         self._fault = (fault, path.encode())
+
+    def refuse(self, path: str, code: str, status: str = "400 Bad Request", containing: str = "") -> None:
+        """From now on requests to ``path`` (whose bytes contain a text) get this error, and never arrive."""
+        body = json.dumps(
+            {"code": code, "msg": "refused by the test", "requestTime": 1, "data": None}
+        ).encode()
+        head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        self._containing = containing.encode()
+        self._refusals[path.encode()] = head.encode() + body
+
+    def accept(self, path: str) -> None:
+        """No more refusals of ``path``."""
+        self._refusals.pop(path.encode(), None)
+
+    def before(self, path: str, act: Callable[[], None]) -> None:
+        """Do something once, before the next request to ``path`` is passed on."""
+        self._before[path.encode()] = act
 
     def close(self) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)
@@ -87,7 +109,15 @@ class Proxy:
 
     def _request(self, data: bytes, state: dict[str, bool], client: asyncio.StreamWriter) -> float | None:
         """How long to hold these bytes back; None = they are lost."""
-        if self._fault is None or self._fault[1] not in data.split(b"\r\n", 1)[0]:
+        line = data.split(b"\r\n", 1)[0]
+        for path in [path for path in self._before if path in line]:
+            self._before.pop(path)()
+        for path, answer in list(self._refusals.items()):
+            if path in line and self._containing in data:
+                self.struck += 1
+                client.write(answer)
+                return None
+        if self._fault is None or self._fault[1] not in line:
             return 0.0
         fault, self._fault = self._fault[0], None
         self.struck += 1

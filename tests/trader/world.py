@@ -6,6 +6,9 @@ through the product's own repositories, and outcomes are read from the exchange'
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 import json
 import os
 import signal
@@ -119,6 +122,7 @@ class World:
         self.url = ""
         self.health_url = ""
         self.people: list[Person] = []
+        self._keys: dict[str, dict[str, str]] = {}
         self._http = httpx.Client(timeout=5, trust_env=False)
 
     def open(self, tape: str = "manual") -> World:
@@ -178,11 +182,39 @@ class World:
         found: dict[str, Any] = self.control("GET", f"accounts/{person.paper_id}")
         return found
 
+    def by_hand(self, person: Person, path: str, **body: str) -> dict[str, Any]:
+        """What the user does on the exchange without us: a signed POST of their own."""
+        keys, text, stamp = self._keys[person.name], json.dumps(body), str(clock.now_ms())
+        prehash = f"{stamp}POST{path}{text}".encode()
+        digest = hmac.new(keys["secret"].encode(), prehash, hashlib.sha256).digest()
+        answer = self._http.post(
+            f"{self.url}{path}",
+            content=text,
+            headers={
+                "ACCESS-KEY": keys["key"],
+                "ACCESS-PASSPHRASE": keys["passphrase"],
+                "ACCESS-TIMESTAMP": stamp,
+                "ACCESS-SIGN": base64.b64encode(digest).decode(),
+                "Content-Type": "application/json",
+            },
+        )
+        found: dict[str, Any] = answer.json()
+        assert found["code"] == "00000", found
+        return found
+
+    def orders(self) -> list[tuple[Any, ...]]:
+        """Step, state and reason of every order in Postgres, in the order they were made."""
+        return self.rows(
+            "select i.step, o.state, o.reason_code from orders o join intents i using (client_id)"
+            " order by i.created_ns"
+        )
+
     # Our side
 
     def person(self, name: str, balance: str = "10000", **chosen: str) -> Person:
         """A user with a paper account on the exchange; ``chosen`` are listing preferences."""
         made = self.control("POST", "accounts", kind="classic", balance=balance, label=name)
+        self._keys[name] = made
         source = engine(self.database_url, pooled=False)
         with session_of(source) as session:
             users.add(session, name, actor="test")
@@ -253,6 +285,17 @@ class World:
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.database_url) as connection:
             return connection.execute(sql.encode()).fetchall()
+
+    def rows_changed(self, sql: str) -> None:
+        """Change rows past the repositories, as a person with psql might."""
+        with psycopg.connect(self.database_url) as connection:
+            connection.execute(sql.encode())
+
+    def log(self) -> list[str]:
+        """What the trader has said so far."""
+        assert self.trader is not None
+        path = self.home / "logs" / "trader.log"
+        return [*self.trader.lines, *(path.read_text(encoding="utf-8").splitlines() if path.exists() else [])]
 
     def settled(self, timeout_s: float = 20) -> None:
         """Wait until no order is in flight and Postgres holds the whole journal, as of from now on."""

@@ -15,7 +15,7 @@ from functools import partial
 import structlog
 
 from shared import clock
-from shared.domain.order import OrderState
+from shared.domain.order import OrderState, Step
 from shared.errors import (
     JournalError,
     NotSentError,
@@ -118,7 +118,7 @@ class Gateway:
             raise RefusedError("account", "the order belongs to another account than this connection")
         if intent.client_id in self._tracker:
             raise RefusedError("duplicate", "this order exists already: an entry is never sent twice")
-        if lane.blocked:
+        if lane.blocked and intent.step is Step.ENTRY:
             raise RefusedError("account", lane.blocked)
 
     def _write(self, lane: Lane, order: Tracked, request: bytes, stamps: tuple[int, int], step: str) -> bool:
@@ -199,6 +199,8 @@ class Gateway:
             )
             if outcome is Outcome.FATAL_ACCOUNT:
                 lane.block(f"{refusal.text} (code {refusal.code})")
+            if bitget.kind(refusal.code) is bitget.Kind.MODE:
+                lane.forget_modes()
             if outcome not in DEFINITE_NO:
                 return self._unknown(client_id, refusal.code, refusal.text)
             return records.Update(

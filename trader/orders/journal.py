@@ -11,6 +11,7 @@ One process writes: the lock is held for as long as the journal is open.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import struct
@@ -123,8 +124,8 @@ class Follower:
         self._path: Path | None = None
         self._offset = 0
 
-    def batch(self, limit: int) -> list[Entry]:
-        """Up to ``limit`` further records, in order; empty when there are none yet."""
+    def batch(self, limit: int, up_to: int = 1 << 62) -> list[Entry]:
+        """Up to ``limit`` further records with a seq of at most ``up_to``, in order; empty without any."""
         entries: list[Entry] = []
         for path in _segment_paths(self._folder):
             if self._path is not None and path < self._path:
@@ -134,7 +135,10 @@ class Follower:
                 file.seek(offset)
                 data = file.read()
             position = 0
+            held_back = False
             for entry, end in _parse(data, path):
+                if held_back := entry.seq > up_to:
+                    break
                 position = end
                 if entry.seq > self._seq:
                     entries.append(entry)
@@ -142,13 +146,18 @@ class Follower:
                 if len(entries) == limit:
                     break
             self._path, self._offset = path, offset + position
-            if len(entries) == limit:
+            if held_back or len(entries) == limit:
                 break
         return entries
 
 
 class Journal:
-    """The one writer of a journal folder. ``id`` names the journal, ``seq`` its last record."""
+    """The one writer of a journal folder.
+
+    ``id`` names the journal, ``seq`` its last record, ``opened_seq`` the last one that was there when
+    it was opened, ``synced_seq`` the last one that a power cut cannot take any more. ``on_synced`` is
+    called whenever that moves, by a thread of its own.
+    """
 
     def __init__(
         self,
@@ -167,6 +176,8 @@ class Journal:
         self.repaired_bytes = 0
         self.synced_seq = 0
         self.failed = ""
+        self.on_synced: Callable[[], None] = lambda: None
+        self._torn = False
         self._dirty = threading.Event()
         self._closing = False
         segments = self._replay(on_entry)
@@ -198,6 +209,7 @@ class Journal:
             on_entry(entry)
 
         segments = scan(self._folder, take)
+        self.opened_seq = self.seq
         self.id = self.id or token_hex(8)
         self._first_seqs = {segment.path: segment.first_seq for segment in segments}
         return segments
@@ -219,15 +231,26 @@ class Journal:
             self.append(records.Opened(self.id, self._number, clock.now_ns()))
 
     def _start_segment(self, number: int) -> None:
-        self._number = number
-        self._path = self._folder / f"{number:08d}{SUFFIX}"
-        self._fd = os.open(
-            self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600
-        )
-        self._size = 0
-        self._first_seqs[self._path] = self.seq + 1
-        self._sync_folder()
-        self.append(records.Opened(self.id, number, clock.now_ns()))
+        """Go on in a new segment; after an error the journal is as it was before."""
+        path = self._folder / f"{number:08d}{SUFFIX}"
+        frame = _frame(self.seq + 1, records.encode(records.Opened(self.id, number, clock.now_ns())))
+        try:
+            fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            try:
+                if os.write(fd, frame) != len(frame):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                self._sync_folder()
+            except OSError:
+                path.unlink()
+                os.close(fd)
+                raise
+        except OSError as error:
+            raise JournalError(f"no new segment can be started in {self._folder}: {error.strerror}") from None
+        self._number, self._path, self._fd = number, path, fd
+        self._size, self._torn = len(frame), False
+        self.seq += 1
+        self._first_seqs[path] = self.seq
+        self._dirty.set()
 
     def _sync_folder(self) -> None:
         fd = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -241,12 +264,14 @@ class Journal:
 
         After an error nothing of the record is in the file: it counts as never written.
         """
-        payload = records.encode(record)
-        frame = _frame(self.seq + 1, payload)
+        frame = _frame(self.seq + 1, records.encode(record))
         try:
+            if self._torn:
+                self._cut()
             written = os.write(self._fd, frame)
             if written != len(frame):
-                os.ftruncate(self._fd, self._size)
+                self._torn = True
+                self._cut()
                 raise JournalError(
                     f"the disk of {self._folder} is full: free some space, entries stop until then"
                 )
@@ -257,13 +282,48 @@ class Journal:
         self._dirty.set()
         return self.seq
 
+    def _cut(self) -> None:
+        """Take back what a failed write has left: a record behind it could never be read."""
+        os.ftruncate(self._fd, self._size)
+        self._torn = False
+
+    @property
+    def first_seq(self) -> int:
+        """The first record that is still on disk."""
+        return min(self._first_seqs.values(), default=1)
+
     def rotate_if_full(self) -> None:
-        """Start a new segment when this one is full: off the hot path, from the recorder's beat."""
+        """Start a new segment when this one is full: off the hot path, from the recorder's beat.
+
+        Raises :class:`JournalError`; then the old segment goes on.
+        """
         if self._size >= self._segment_bytes:
-            old = self._fd
+            self._rotate()
+
+    def renew(self) -> str:
+        """Go on under a fresh id, as another journal with the same records; returns the id.
+
+        For when records that Postgres counted under the old id were lost: seqs are given again, and
+        what has them now must not pass for applied. Raises :class:`JournalError`.
+        """
+        before, self.id = self.id, token_hex(8)
+        try:
+            self._rotate()
+        except JournalError:
+            self.id = before
+            raise
+        return self.id
+
+    def _rotate(self) -> None:
+        old = self._fd
+        try:
+            if self._torn:
+                self._cut()
             os.fdatasync(old)
-            self._start_segment(self._number + 1)
-            os.close(old)
+        except OSError as error:
+            raise JournalError(f"the journal in {self._folder} cannot be synced: {error.strerror}") from None
+        self._start_segment(self._number + 1)
+        os.close(old)
 
     def forget(self, applied_seq: int) -> int:
         """Delete the oldest segments that are wholly in Postgres, keeping the newest ones.
@@ -294,6 +354,7 @@ class Journal:
                     self.failed = f"fdatasync: {error.strerror}"
                 continue
             self.synced_seq = seq
+            self.on_synced()
 
     def close(self) -> None:
         """Sync what is there and let go of the lock."""

@@ -1,14 +1,17 @@
 """Sees to it that every entry's take profit rests on the venue.
 
 Protection is a function of the position (truth 4): an entry that was filled, wants a take profit and
-whose position is still open must have a resting ``pos_profit`` on the venue. What rode on the entry is
-looked for first; what is not there after a settle time is placed. A protective order is placed again
-only when the one before it is proven absent.
+whose position is still open must have a resting ``pos_profit`` there, at the price that follows from
+what was really paid. What rode on the entry is looked for first and replaced when slippage moved its
+meaning; what is not there after a settle time is placed; what the market has passed already is taken at
+market. A protective order is sent again only when the one before it certainly does not exist, with
+growing pauses and without end: nobody is left unprotected because an exchange was busy for a while.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -18,14 +21,18 @@ import structlog
 from shared import clock
 from shared.domain.ids import client_id
 from shared.domain.order import TERMINAL, OrderState, OrderType, PositionSide, Side, Step
-from shared.errors import JournalError, KestrelError, RefusedError
+from shared.errors import JournalError, KestrelError, RefusedError, VenueRefusedError
+from shared.rules.listing import take_profit_price
 from trader.lane import Lane
+from trader.market import MarketData
 from trader.orders import records
+from trader.orders.fills import all_fills
 from trader.orders.gateway import Gateway
 from trader.orders.tracker import Tracked, Tracker
 from trader.venues import bitget
 from trader.venues.bitget import Kind, Protection, Trigger, history
-from trader.venues.model import Call, PlanReport, PositionReport
+from trader.venues.model import Call, MarginMode, PlanReport, PositionMode, PositionReport
+from trader.venues.outcome import Outcome
 
 log = structlog.get_logger(__name__)
 
@@ -33,30 +40,62 @@ log = structlog.get_logger(__name__)
 ATTACHED_SETTLE_NS = 2 * clock.SECOND
 #: A take profit of our own that no answer confirmed is absent when it is not listed after this long.
 OWN_SETTLE_NS = 10 * clock.SECOND
-#: Attempts, after which only the user can help; each needs the one before to be refused or absent.
-MAX_ATTEMPTS = 20
+#: "No position" counts when it was said for this long and so often: venues show new positions late.
+FLAT_SETTLE_S = 8.0
+FLAT_ANSWERS = 4
+#: A position opened this long after our entry is the user's own.
+OURS_WITHIN_NS = 60 * clock.SECOND
+#: An attached take profit is replaced when it lies further off than this fraction of the price.
+TOLERANCE = Decimal("0.0005")
+#: Pauses between two attempts for one entry; the last repeats for ever.
+RETRY_S = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 #: States after which another attempt cannot double the one before.
 CERTAINLY_NOT = frozenset({OrderState.REJECTED, OrderState.DENIED})
 _LOOKS_S = (0.0, 0.1, 0.3, 1.0, 2.0, 5.0)
+_HINT_S = 1.0
+_IDLE_S = 30.0
+
+
+class _Case(msgspec.Struct):
+    """What is remembered of one entry between two looks."""
+
+    attempts: int = 0
+    not_before: float = 0.0
+    flat_since: float = 0.0
+    flat_answers: int = 0
+    replaced: bool = False
+    """Its attached take profit was taken away: ours follows at once."""
 
 
 class Protector:
     """One task per account."""
 
-    def __init__(self, lane: Lane, tracker: Tracker, gateway: Gateway, prefix: str) -> None:
+    def __init__(
+        self, lane: Lane, tracker: Tracker, gateway: Gateway, market: MarketData, prefix: str
+    ) -> None:
         self._lane = lane
         self._tracker = tracker
         self._gateway = gateway
+        self._market = market
         self._prefix = prefix
+        self._cases: dict[str, _Case] = {}
         self._wake = asyncio.Event()
         self._looks = 0
+        self._hinted = 0.0
         self.errors = 0
         self.last_error = ""
 
     def wake(self) -> None:
-        """Something was filled or answered: look now."""
+        """Something of ours was filled or answered: look now. Attempts keep their pauses all the same."""
         self._looks = 0
         self._wake.set()
+
+    def hint(self) -> None:
+        """The venue says that positions changed: look soon, but not at every push."""
+        now = asyncio.get_running_loop().time()
+        if now - self._hinted >= _HINT_S:
+            self._hinted = now
+            self._wake.set()
 
     def wanting(self) -> list[Tracked]:
         """Entries of this account whose take profit is not known to rest on the venue."""
@@ -66,31 +105,6 @@ class Protector:
             if order.intent.step is Step.ENTRY and order.needs_take_profit
         ]
 
-    async def run(self) -> None:
-        """Protect until cancelled."""
-        while True:
-            wanting = self.wanting()
-            if wanting or self._own_open():
-                pause = _LOOKS_S[min(self._looks, len(_LOOKS_S) - 1)]
-                self._looks += 1
-            else:
-                pause = 30.0
-            try:
-                async with asyncio.timeout(pause):
-                    await self._wake.wait()
-            except TimeoutError:
-                pass
-            self._wake.clear()
-            for symbol in sorted(
-                {order.intent.instrument.symbol for order in [*self.wanting(), *self._own_open()]}
-            ):
-                try:
-                    await self._look(symbol)
-                except KestrelError as error:
-                    self.errors += 1
-                    self.last_error = str(error)
-                    log.warning("protector.look_failed", symbol=symbol, reason=str(error))
-
     def _own_open(self) -> list[Tracked]:
         return [
             order
@@ -98,153 +112,171 @@ class Protector:
             if order.intent.step is Step.TAKE_PROFIT and order.open
         ]
 
+    async def run(self) -> None:
+        """Protect until cancelled."""
+        while True:
+            pause = _IDLE_S
+            if self.wanting() or self._own_open():
+                pause = _LOOKS_S[min(self._looks, len(_LOOKS_S) - 1)]
+                self._looks += 1
+            try:
+                async with asyncio.timeout(pause):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+            self._wake.clear()
+            symbols = {order.intent.instrument.symbol for order in [*self.wanting(), *self._own_open()]}
+            for symbol in sorted(symbols):
+                try:
+                    await self._look(symbol)
+                except KestrelError as error:
+                    self._failed(symbol, error)
+
+    def _failed(self, symbol: str, error: KestrelError) -> None:
+        self.errors += 1
+        self.last_error = str(error)
+        log.warning("protector.look_failed", account=self._lane.account.id, symbol=symbol, reason=str(error))
+
     async def _look(self, symbol: str) -> None:
         answer = await self._lane.ask(bitget.single_position(symbol))
         positions = bitget.parse_positions(answer.body, answer.status)
         held = next((p for p in positions if p.side is PositionSide.LONG and p.size > 0), None)
         answer = await self._lane.ask(bitget.protection_pending(symbol=symbol))
-        plans = bitget.parse_plans(answer.body, answer.status).plans
         resting = [
             plan
-            for plan in plans
+            for plan in bitget.parse_plans(answer.body, answer.status).plans
             if plan.plan == Protection.TAKE_PROFIT and plan.position in (None, PositionSide.LONG)
         ]
+        for entry in self.wanting():
+            if entry.intent.instrument.symbol == symbol:
+                await self._protect(entry, held, resting)
         for own in self._own_open():
             if own.intent.instrument.symbol == symbol:
-                await self._settle_own(own, held, resting)
-        for entry in self.wanting():
-            if entry.intent.instrument.symbol != symbol or entry.open:
-                continue
-            young = clock.now_ns() - (entry.filled_ns or self._left_ns(entry)) < ATTACHED_SETTLE_NS
-            if resting or (held is None and not young):
-                # Without a position (closed by its take profit or by hand) nothing is left to protect.
-                self._tracker.protect(entry.intent.client_id)
-            elif held is not None and not (young and entry.intent.attached):
-                self._place(entry, held)
+                try:
+                    await self._settle_own(own, held, resting)
+                except KestrelError as error:
+                    self._failed(symbol, error)
 
-    async def _settle_own(self, own: Tracked, held: PositionReport | None, resting: list[PlanReport]) -> None:
-        """Where a take profit of ours stands, seen from what rests, what is held and what has ended."""
-        mine = next((plan for plan in resting if plan.client_id == own.intent.client_id), None)
-        if mine is not None:
-            self._tell(own, OrderState.LIVE, venue_order_id=mine.order_id)
-            return
-        symbol = own.intent.instrument.symbol
-        answer = await self._lane.ask(history.protection_history(symbol))
-        ended = history.parse_protection_history(answer.body, answer.status)
-        end = next((plan for plan in ended if plan.client_id == own.intent.client_id), None)
-        if end is not None and end.status == history.EXECUTED and end.executed_as:
-            await self._executed(own, end.executed_as)
-        elif end is not None:
-            self._tell(own, OrderState.CANCELED, code=end.status, text=f"the exchange says: {end.status}")
-        elif clock.now_ns() - self._left_ns(own) > OWN_SETTLE_NS:
-            if own.state is not OrderState.LIVE:
-                self._tell(
-                    own, OrderState.REJECTED, code="absent", text="the exchange does not know this order"
-                )
-            elif held is None:
-                self._tell(own, OrderState.CANCELED, text="its position is closed")
+    # Entries that want their take profit
 
-    async def _executed(self, own: Tracked, order_id: str) -> None:
-        """The take profit became an order: its fills are this order's fills."""
-        symbol = own.intent.instrument.symbol
-        answer = await self._lane.ask(bitget.order_detail(symbol, order_id=order_id))
-        report = bitget.parse_order(answer.body, answer.status)
-        heard_ns = answer.received_ns
-        answer = await self._lane.ask(bitget.fills(symbol=symbol, order_id=order_id))
-        for fill in bitget.parse_fills(answer.body, answer.status).fills:
-            if fill.order_id == order_id:
-                self._tracker.fill(
-                    records.Fill(
-                        client_id=own.intent.client_id,
-                        venue_fill_id=fill.fill_id,
-                        price=fill.price,
-                        size=fill.size,
-                        fee=fill.fee,
-                        fee_currency=fill.fee_currency,
-                        taker=fill.taker,
-                        filled_ns=fill.filled_ns,
-                    )
-                )
-        if report.state in TERMINAL:
-            self._tell(
-                own,
-                report.state,
-                filled_size=report.filled_size,
-                average_price=report.average_price,
-                filled_ns=heard_ns,
-            )
-
-    def _tell(self, own: Tracked, state: OrderState, **news: Any) -> None:
-        self._tracker.update(
-            records.Update(client_id=own.intent.client_id, state=state, ns=clock.now_ns(), **news)
-        )
-
-    @staticmethod
-    def _left_ns(order: Tracked) -> int:
-        return order.sent.written_ns if order.sent else order.intent.created_ns
-
-    def _place(self, entry: Tracked, held: PositionReport) -> None:
+    async def _protect(self, entry: Tracked, held: PositionReport | None, resting: list[PlanReport]) -> None:
         intent = entry.intent
-        for attempt in range(MAX_ATTEMPTS):
-            before = self._tracker.get(self._id(intent, Step.TAKE_PROFIT, attempt))
-            if before is None:
-                self._send_take_profit(entry, attempt)
-                return
-            if before.state not in CERTAINLY_NOT:
+        case = self._cases.setdefault(intent.client_id, _Case())
+        now = asyncio.get_running_loop().time()
+        filled_ns = entry.filled_ns or self._left_ns(entry)
+        if held is None or held.created_ns > filled_ns + OURS_WITHIN_NS:
+            case.flat_since = case.flat_since or now
+            case.flat_answers += 1
+            if case.flat_answers >= FLAT_ANSWERS and now - case.flat_since >= FLAT_SETTLE_S:
+                # Closed by its take profit or by hand: nothing of ours is left to protect.
+                self._done(entry)
+            return
+        case.flat_since, case.flat_answers = 0.0, 0
+        target = take_profit_price(
+            held.average_price, intent.take_profit_percent, intent.leverage, intent.instrument.tick
+        )
+        plan = resting[0] if resting else None
+        if plan is not None and (
+            self._is_own(entry, plan) or abs(plan.trigger_price - target) <= held.average_price * TOLERANCE
+        ):
+            self._done(entry)
+        elif plan is not None:
+            await self._cancel_attached(entry, case, plan, target)
+        elif case.replaced or not (intent.attached and clock.now_ns() - filled_ns < ATTACHED_SETTLE_NS):
+            self._attempt(entry, case, held, target)
+
+    def _done(self, entry: Tracked) -> None:
+        self._cases.pop(entry.intent.client_id, None)
+        self._tracker.protect(entry.intent.client_id)
+
+    def _is_own(self, entry: Tracked, plan: PlanReport) -> bool:
+        own = self._tracker.get(plan.client_id)
+        return own is not None and own.intent.cause == entry.intent.cause
+
+    async def _cancel_attached(self, entry: Tracked, case: _Case, plan: PlanReport, target: Decimal) -> None:
+        """Slippage moved the target: what rode on the entry makes room for what the user asked for."""
+        log.info(
+            "protector.replaces",
+            client_id=entry.intent.client_id,
+            old=str(plan.trigger_price),
+            new=str(target),
+        )
+        call = bitget.cancel_protection(plan.symbol, Protection.TAKE_PROFIT, [plan.order_id])
+        answer = await self._lane.ask(call)
+        bitget.check(answer.body, answer.status)
+        case.replaced = True
+        self.wake()
+
+    def _attempt(self, entry: Tracked, case: _Case, held: PositionReport, target: Decimal) -> None:
+        """Send the next protective order, unless the one before may exist or was too recent."""
+        now = asyncio.get_running_loop().time()
+        if now < case.not_before:
+            return
+        last = self._last(entry.intent, Step.TAKE_PROFIT)
+        closing = self._last(entry.intent, Step.CLOSE)
+        for before in (last, closing):
+            if before is not None and before.state not in CERTAINLY_NOT:
                 return  # on its way, resting, or its outcome is not known yet: never a second one
-            if bitget.kind(before.code) is Kind.TRIGGER_PRICE and self._reached(intent, held):
-                self._close(entry, held)
-                return
-        log.error("protector.gave_up", client_id=intent.client_id, attempts=MAX_ATTEMPTS)
+        passed = (
+            last is not None and bitget.kind(last.code) is Kind.TRIGGER_PRICE and self._reached(target, held)
+        )
+        case.not_before = now + RETRY_S[min(case.attempts, len(RETRY_S) - 1)]
+        case.attempts += 1
+        if passed:
+            self._close(entry, held, 0 if closing is None else closing.intent.attempt + 1)
+        else:
+            self._send_take_profit(entry, target, 0 if last is None else last.intent.attempt + 1)
+
+    def _last(self, intent: records.Intent, step: Step) -> Tracked | None:
+        """The newest attempt of this step for this entry."""
+        newest, attempt = None, 0
+        while (known := self._tracker.get(self._id(intent, step, attempt))) is not None:
+            newest, attempt = known, attempt + 1
+        return newest
 
     def _id(self, intent: records.Intent, step: Step, attempt: int) -> str:
         return client_id(self._prefix, intent.account_id, intent.cause, intent.leg, step, attempt=attempt)
 
-    @staticmethod
-    def _reached(intent: records.Intent, held: PositionReport) -> bool:
-        """The market is beyond the take profit already, which is why the venue refuses it."""
-        return (
-            intent.take_profit is not None
-            and held.mark_price is not None
-            and held.mark_price >= intent.take_profit
-        )
+    def _reached(self, target: Decimal, held: PositionReport) -> bool:
+        """The market is beyond the target already, which is why the venue refuses the trigger."""
+        price = self._market.prices.get(held.symbol)
+        seen = [price.last if price else None, held.mark_price]
+        return any(value is not None and value >= target for value in seen)
 
-    def _close(self, entry: Tracked, held: PositionReport) -> None:
+    def _close(self, entry: Tracked, held: PositionReport, attempt: int) -> None:
         """The target was passed before its order could rest: take the profit now, at market."""
-        intent = entry.intent
-        own = self._protective(entry, Step.CLOSE, 0, min(held.size, entry.filled_size))
-        mode = self._lane.position_mode
-        if own.client_id in self._tracker or mode is None:
-            return
-        call = bitget.place_order(
-            intent.instrument,
-            side=Side.SELL,
-            size=own.size,
-            client_id=own.client_id,
-            position_mode=mode,
-            margin_mode=held.margin_mode,
-            reduce_only=True,
+        own = self._protective(entry, Step.CLOSE, attempt, min(held.size, entry.filled_size))
+        self._submit(
+            own,
+            lambda mode, size: bitget.place_order(
+                own.instrument,
+                side=Side.SELL,
+                size=size,
+                client_id=own.client_id,
+                position_mode=mode,
+                margin_mode=held.margin_mode or MarginMode.ISOLATED,
+                reduce_only=True,
+            ),
         )
-        self._submit(own, call)
 
-    def _send_take_profit(self, entry: Tracked, attempt: int) -> None:
-        intent = entry.intent
-        mode = self._lane.position_mode
-        if intent.take_profit is None or mode is None:
-            return
-        own = self._protective(entry, Step.TAKE_PROFIT, attempt, entry.filled_size)
-        call = bitget.place_protection(
-            intent.instrument,
-            kind=Protection.TAKE_PROFIT,
-            position=PositionSide.LONG,
-            position_mode=mode,
-            trigger_price=intent.take_profit,
-            client_id=own.client_id,
-            trigger=Trigger.LAST,
+    def _send_take_profit(self, entry: Tracked, target: Decimal, attempt: int) -> None:
+        own = self._protective(entry, Step.TAKE_PROFIT, attempt, entry.filled_size, target)
+        self._submit(
+            own,
+            lambda mode, _: bitget.place_protection(
+                own.instrument,
+                kind=Protection.TAKE_PROFIT,
+                position=PositionSide.LONG,
+                position_mode=mode,
+                trigger_price=target,
+                client_id=own.client_id,
+                trigger=Trigger.LAST,
+            ),
         )
-        self._submit(own, call)
 
-    def _protective(self, entry: Tracked, step: Step, attempt: int, size: Decimal) -> records.Intent:
+    def _protective(
+        self, entry: Tracked, step: Step, attempt: int, size: Decimal, target: Decimal | None = None
+    ) -> records.Intent:
         now = clock.now_ns()
         intent = entry.intent
         return msgspec.structs.replace(
@@ -255,21 +287,100 @@ class Protector:
             side=Side.SELL,
             order_type=OrderType.MARKET,
             size=size,
-            reference_price=intent.take_profit or intent.reference_price,
+            reference_price=target or intent.take_profit or intent.reference_price,
             margin=Decimal(0),
             take_profit=None,
+            take_profit_percent=Decimal(0),
             attached=False,
             reduce_only=True,
-            seen_ns=entry.filled_ns,
+            seen_ns=entry.filled_ns or now,
             decoded_ns=now,
             decided_ns=now,
             created_ns=now,
         )
 
-    def _submit(self, own: records.Intent, call: Call) -> None:
+    def _submit(self, own: records.Intent, build: Callable[[PositionMode, Decimal], Call]) -> None:
+        mode = self._lane.position_mode
+        if mode is None:
+            return
         try:
-            self._gateway.submit(self._lane, own, call, step="protect")
+            self._gateway.submit(self._lane, own, build(mode, own.size), step="protect")
         except (RefusedError, JournalError) as error:
             self.errors += 1
             self.last_error = str(error)
             log.error("protector.not_sent", client_id=own.client_id, reason=str(error))
+
+    # Take profits of our own
+
+    async def _settle_own(self, own: Tracked, held: PositionReport | None, resting: list[PlanReport]) -> None:
+        """Where a take profit of ours stands, seen from what rests, what is held and what has ended."""
+        mine = next((plan for plan in resting if plan.client_id == own.intent.client_id), None)
+        if mine is not None:
+            self._tell(own, OrderState.LIVE, venue_order_id=mine.order_id)
+            return
+        answer = await self._lane.ask(history.protection_history(own.intent.instrument.symbol))
+        ended = history.parse_protection_history(answer.body, answer.status)
+        end = next((plan for plan in ended if plan.client_id == own.intent.client_id), None)
+        if end is not None and end.status == history.EXECUTED and end.executed_as:
+            await self._executed(own, end.executed_as)
+        elif end is not None and end.status == history.FAILED:
+            # The venue triggered it and could not trade: the position needs another one.
+            self._tell(
+                own, OrderState.REJECTED, code=end.status, text="triggered, and the exchange could not trade"
+            )
+            self._unprotect(own)
+        elif end is not None:
+            self._tell(own, OrderState.CANCELED, code=end.status, text=f"the exchange says: {end.status}")
+        elif clock.now_ns() - self._left_ns(own) > OWN_SETTLE_NS:
+            if own.state is not OrderState.LIVE:
+                self._tell(
+                    own, OrderState.REJECTED, code="absent", text="the exchange does not know this order"
+                )
+            elif held is None:
+                self._tell(own, OrderState.CANCELED, text="its position is closed")
+
+    def _unprotect(self, own: Tracked) -> None:
+        intent = own.intent
+        entry = self._tracker.get(self._id(intent, Step.ENTRY, 0))
+        if entry is not None:
+            self._tracker.unprotect(entry.intent.client_id)
+
+    async def _executed(self, own: Tracked, order_id: str) -> None:
+        """The take profit became an order: its fills are this order's fills."""
+        symbol = own.intent.instrument.symbol
+        state = OrderState.FILLED
+        average: Decimal | None = None
+        try:
+            answer = await self._lane.ask(bitget.order_detail(symbol, order_id=order_id))
+            report = bitget.parse_order(answer.body, answer.status)
+            state, average = report.state, report.average_price
+        except VenueRefusedError as refusal:
+            if bitget.classify(refusal.code, refusal.status) is not Outcome.NOT_FOUND:
+                raise
+        heard_ns = clock.now_ns()
+        size = Decimal(0)
+        for fill in await all_fills(self._lane, symbol, order_id):
+            size += fill.size
+            self._tracker.fill(
+                records.Fill(
+                    client_id=own.intent.client_id,
+                    venue_fill_id=fill.fill_id,
+                    price=fill.price,
+                    size=fill.size,
+                    fee=fill.fee,
+                    fee_currency=fill.fee_currency,
+                    taker=fill.taker,
+                    filled_ns=fill.filled_ns,
+                )
+            )
+        if state in TERMINAL:
+            self._tell(own, state, filled_size=size, average_price=average, filled_ns=heard_ns)
+
+    def _tell(self, own: Tracked, state: OrderState, **news: Any) -> None:
+        self._tracker.update(
+            records.Update(client_id=own.intent.client_id, state=state, ns=clock.now_ns(), **news)
+        )
+
+    @staticmethod
+    def _left_ns(order: Tracked) -> int:
+        return order.sent.written_ns if order.sent else order.intent.created_ns

@@ -65,6 +65,8 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True, tag="intent"):
     leverage: int
     take_profit: Decimal | None
     """Trigger price of the take profit this order needs, attached or not."""
+    take_profit_percent: Decimal
+    """What the user asked for, in percent of margin: with it the target follows from the true entry price."""
     attached: bool
     """Whether the take profit rides on this very order."""
     stop: Decimal | None
@@ -85,7 +87,10 @@ class Sent(msgspec.Struct, frozen=True, tag="sent"):
 
 
 class Update(msgspec.Struct, frozen=True, kw_only=True, tag="update"):
-    """Where an order stands now; ``acknowledged_ns`` and ``filled_ns`` are 0 when not reached."""
+    """Where an order stands now; ``acknowledged_ns`` and ``filled_ns`` are 0 when not reached.
+
+    In the journal it is the whole standing after the change, so the last one of an order is enough.
+    """
 
     client_id: str
     state: OrderState
@@ -113,10 +118,11 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True, tag="fill"):
 
 
 class Protected(msgspec.Struct, frozen=True, tag="protected"):
-    """The venue confirmed that this entry's take profit rests with it."""
+    """The venue confirmed that this entry's take profit rests with it, or no longer does."""
 
     client_id: str
     ns: int
+    resting: bool = True
 
 
 Record = Opened | NoticeSeen | Arrival | Intent | Sent | Update | Fill | Protected

@@ -1,8 +1,13 @@
 """Asks the venue about every order of one account whose end is not known, until it is.
 
-A stream may tell the same earlier; this is what makes it certain. Nothing here sends an order. An
-order that the venue does not know is *absent* only after a settle time, several such answers, and an
-empty history: venues show a new order late, and drop finished ones from the detail.
+A stream may tell the same earlier; this is what makes it certain. Nothing here sends an order.
+
+An order is told *absent* (never placed) only when the venue's detail has not known it in
+:data:`ABSENT_ANSWERS` answers in a row over at least :data:`SETTLE_NS` by the monotonic clock, counted
+from the first such answer in this process (an order of an earlier run gets the whole time again), and
+no other trace of it contradicts (:mod:`trader.orders.absence`). While something contradicts, the order
+stays *unknown* and is asked about for ever. An absent order is looked at once more after
+:data:`LATE_S`: the venue takes requests that are up to 30 seconds old.
 """
 
 from __future__ import annotations
@@ -16,7 +21,7 @@ from shared import clock
 from shared.domain.order import OrderState, Step
 from shared.errors import KestrelError, VenueRefusedError
 from trader.lane import Lane
-from trader.orders import records
+from trader.orders import absence, fills, records
 from trader.orders.gateway import Gateway
 from trader.orders.tracker import Tracked, Tracker
 from trader.venues import bitget
@@ -27,10 +32,14 @@ log = structlog.get_logger(__name__)
 
 #: Seconds from one look at an order to the next; the last one repeats.
 LOOKS_S = (0.0, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
-#: An order is absent when the venue has not known it this long after its bytes left...
+#: An order is absent when the venue has not known it for this long...
 SETTLE_NS = 10 * clock.SECOND
-#: ...and in at least so many answers.
+#: ...and in at least so many answers in a row.
 ABSENT_ANSWERS = 5
+#: Seconds from one look to the next while something contradicts an order's absence.
+CONTRADICTED_S = 30.0
+#: Seconds after which an absent order is looked at once more.
+LATE_S = 30.0
 _BEAT_S = 5.0
 
 
@@ -41,6 +50,24 @@ class _Case(msgspec.Struct):
     due: float
     looks: int = 0
     not_found: int = 0
+    missed_ns: int = 0
+    """When the venue first did not know it, monotonic."""
+    against: str = ""
+    """What speaks against its absence."""
+    late: bool = False
+    """Told absent; one look is left."""
+
+    def over(self) -> bool:
+        return not self.order.open and self.order.complete and not self.late
+
+    @property
+    def pause_s(self) -> float:
+        """Seconds to the next look."""
+        if self.late and self.looks == 0:
+            return LATE_S
+        if self.against:
+            return CONTRADICTED_S
+        return LOOKS_S[min(self.looks, len(LOOKS_S) - 1)]
 
 
 class Settler:
@@ -67,7 +94,7 @@ class Settler:
         case = self._cases.get(order.intent.client_id)
         if case is None:
             self._cases[order.intent.client_id] = _Case(order, now)
-        else:
+        elif not case.late:
             case.due, case.looks = now, 0
         self._wake.set()
 
@@ -88,26 +115,26 @@ class Settler:
                 await self._look(case)
 
     async def _look(self, case: _Case) -> None:
-        order = case.order
-        if not order.open and order.complete:
-            self._cases.pop(order.intent.client_id, None)
+        client_id = case.order.intent.client_id
+        if case.over():
+            self._cases.pop(client_id, None)
             return
+        case.looks += 1
         try:
-            if not self._gateway.waiting(order.intent.client_id):
+            if not self._gateway.waiting(client_id):
                 await self._settle(case)
         except KestrelError as error:
             # The question failed: that says nothing about the order.
             self.errors += 1
             self.last_error = str(error)
-            log.info("settler.question_failed", client_id=order.intent.client_id, reason=str(error))
-        case.looks += 1
-        case.due = asyncio.get_running_loop().time() + LOOKS_S[min(case.looks, len(LOOKS_S) - 1)]
-        if not order.open and order.complete:
-            self._cases.pop(order.intent.client_id, None)
+            log.info("settler.question_failed", client_id=client_id, reason=str(error))
+        case.due = asyncio.get_running_loop().time() + case.pause_s
+        if case.over():
+            self._cases.pop(client_id, None)
 
     async def _settle(self, case: _Case) -> None:
         order, intent = case.order, case.order.intent
-        if order.open:
+        if order.open or case.late:
             try:
                 call = bitget.order_detail(intent.instrument.symbol, client_id=intent.client_id)
                 answer = await self._lane.ask(call)
@@ -117,24 +144,42 @@ class Settler:
                     raise
                 await self._absent(case)
                 return
-            case.not_found = 0
-            self.apply(report, answer.received_ns)
+            self._found(case, report, answer.received_ns)
         if order.fills_size < order.filled_size and order.venue_order_id:
             await self._read_fills(order)
 
+    def _found(self, case: _Case, report: OrderReport, heard_ns: int) -> None:
+        if case.late:
+            log.error("settler.absent_order_appeared", client_id=report.client_id, state=report.state.value)
+        case.not_found, case.against, case.late = 0, "", False
+        self.apply(report, heard_ns)
+
     async def _absent(self, case: _Case) -> None:
-        case.not_found += 1
+        """The detail does not know the order: see whether that is the whole truth."""
         order, intent = case.order, case.order.intent
-        left_ns = order.sent.written_ns if order.sent else intent.created_ns
-        if case.not_found < ABSENT_ANSWERS or clock.now_ns() - left_ns < SETTLE_NS:
+        if case.late:
+            case.late = False
             return
-        call = bitget.orders_history(symbol=intent.instrument.symbol, client_id=intent.client_id)
-        answer = await self._lane.ask(call)
-        page = bitget.parse_orders(answer.body, answer.status)
-        known = [report for report in page.orders if report.client_id == intent.client_id]
-        if known:
-            self.apply(known[0], answer.received_ns)
+        now = clock.monotonic_ns()
+        if case.not_found == 0:
+            case.missed_ns = now
+        case.not_found += 1
+        if case.not_found < ABSENT_ANSWERS or now - case.missed_ns < SETTLE_NS:
             return
+        evidence = await absence.examine(self._lane, self._tracker, order)
+        if evidence.report is not None:
+            self._found(case, evidence.report, evidence.heard_ns)
+            return
+        if evidence.against:
+            if not case.against:
+                log.warning(
+                    "settler.absence_contradicted", client_id=intent.client_id, reason=evidence.against
+                )
+            case.against = self.last_error = evidence.against
+            return
+        case.against = ""
+        if not order.open or order.venue_order_id:
+            return  # a push was faster
         self._tracker.update(
             records.Update(
                 client_id=intent.client_id,
@@ -144,13 +189,13 @@ class Settler:
                 ns=clock.now_ns(),
             )
         )
+        case.late, case.looks = True, 0
 
     async def _read_fills(self, order: Tracked) -> None:
-        call = bitget.fills(symbol=order.intent.instrument.symbol, order_id=order.venue_order_id)
-        answer = await self._lane.ask(call)
-        for fill in bitget.parse_fills(answer.body, answer.status).fills:
-            if fill.order_id == order.venue_order_id:
-                self.apply_fill(order.intent.client_id, fill)
+        symbol = order.intent.instrument.symbol
+        read = await fills.all_fills(self._lane, symbol, order.venue_order_id, wanted=order.filled_size)
+        for fill in read:
+            self.apply_fill(order.intent.client_id, fill)
 
     def apply(self, report: OrderReport, heard_ns: int) -> None:
         """What a query or a push says of one of our orders; strangers are left alone.

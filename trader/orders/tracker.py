@@ -2,31 +2,54 @@
 
 The tracker is fed from three sides (answers, pushes, queries) in any order and with doubles, and
 ends in the same state: an update of a lower rank is stale, a fill id that is known is a double.
+The one move against the rank: an end that we only presumed yields to proof that the order exists
+(:class:`~shared.domain.order.OrderState`).
+
+Whoever brings news never fails because of a full disk: what could not be journaled is remembered
+and written with the next append that succeeds. Only :meth:`Tracker.intend` fails, before anything
+is sent.
 """
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 
 import msgspec
+import structlog
 
 from shared import clock
-from shared.domain.order import RANK, TERMINAL, OrderState
+from shared.domain.order import PRESUMED_CODES, PROOF, RANK, TERMINAL, OrderState
+from shared.errors import JournalError
 from trader.faultpoints import fault_point
 from trader.orders import records
 from trader.orders.journal import Entry, Journal
 
+log = structlog.get_logger(__name__)
+
 #: Finished orders kept in memory for late pushes; the ids of older ones stay known by the journal.
 KEEP_FINISHED = 20_000
+#: Fills of one order that wait for the disk; the venue is asked again for what is beyond.
+KEEP_FILLS = 1_000
+#: Orders restated by one call after the disk is usable again; the beat does the rest.
+RESTATE_AT_ONCE = 50
+
+_WAITING = frozenset({OrderState.INTENDED, OrderState.SENT, OrderState.UNKNOWN})
+_NEVER = 1 << 62
 
 
 class Tracked(msgspec.Struct, kw_only=True):
-    """One order of ours. Stamps are UTC nanoseconds by this machine's clock, 0 = not reached."""
+    """One order of ours. Stamps are UTC nanoseconds by this machine's clock, 0 = not reached.
+
+    Only the tracker changes it.
+    """
 
     intent: records.Intent
     seq: int = 0
-    """The intent's place in the journal: what lies before the oldest unfinished one may be forgotten."""
+    """The intent's place in the journal."""
+    since: int = 0
+    """The journal is kept from here for as long as it is unfinished: the first intent of its group."""
     state: OrderState = OrderState.INTENDED
     venue_order_id: str = ""
     filled_size: Decimal = Decimal(0)
@@ -55,12 +78,100 @@ class Tracked(msgspec.Struct, kw_only=True):
         """Filled (in part), and its take profit is not known to rest on the venue."""
         return self.filled_size > 0 and self.intent.take_profit is not None and not self.protected
 
+    @property
+    def unfinished(self) -> bool:
+        """The venue has something to say about it, or it wants a take profit."""
+        return not self.complete or self.needs_take_profit
+
+    @property
+    def presumed(self) -> bool:
+        """Ended by our own conclusion that it was never placed; proof of the contrary is accepted."""
+        return self.state in (OrderState.REJECTED, OrderState.DENIED) and self.code in PRESUMED_CODES
+
+    @property
+    def group(self) -> tuple[int, str, int]:
+        """The entry and everything that belongs to it."""
+        return self.intent.account_id, self.intent.cause, self.intent.leg
+
+
+class _Index:
+    """Which orders are unfinished or in flight, kept up with every change; equal to a full scan."""
+
+    def __init__(self) -> None:
+        self._unfinished: dict[int, dict[str, Tracked]] = {}
+        self._count = 0
+        self._in_flight: set[str] = set()
+        #: A heap of (since, id, order); what is finished by now is dropped when it comes up.
+        self._oldest: list[tuple[int, str, Tracked]] = []
+
+    def put(self, order: Tracked) -> None:
+        """The order is new, or has changed."""
+        client_id = order.intent.client_id
+        if order.state in _WAITING:
+            self._in_flight.add(client_id)
+        else:
+            self._in_flight.discard(client_id)
+        mine = self._unfinished.setdefault(order.intent.account_id, {})
+        known = client_id in mine
+        if known and not order.unfinished:
+            del mine[client_id]
+            self._count -= 1
+        elif not known and order.unfinished:
+            mine[client_id] = order
+            self._count += 1
+            self._push(order)
+
+    def moved(self, order: Tracked) -> None:
+        """The order's ``since`` has changed."""
+        if order.unfinished:
+            self._push(order)
+
+    def _push(self, order: Tracked) -> None:
+        heapq.heappush(self._oldest, (order.since, order.intent.client_id, order))
+        if len(self._oldest) > 1000 + 4 * self._count:
+            self._oldest = [
+                (each.since, client_id, each)
+                for mine in self._unfinished.values()
+                for client_id, each in mine.items()
+            ]
+            heapq.heapify(self._oldest)
+
+    def unfinished(self, account_id: int) -> list[Tracked]:
+        return sorted(self._unfinished.get(account_id, {}).values(), key=_by_seq)
+
+    def is_unfinished(self, account_id: int, client_id: str) -> bool:
+        return client_id in self._unfinished.get(account_id, ())
+
+    @property
+    def in_flight(self) -> int:
+        return len(self._in_flight)
+
+    def oldest_seq(self) -> int:
+        """The lowest ``since`` of an unfinished order; ``_NEVER`` without one."""
+        while self._oldest:
+            since, _, order = self._oldest[0]
+            if order.since == since and order.unfinished:
+                return since
+            heapq.heappop(self._oldest)
+        return _NEVER
+
+
+def _by_seq(order: Tracked) -> int:
+    return order.seq
+
 
 class Tracker:
-    """All orders of this process. ``on_change`` is called after each journaled change."""
+    """All orders of this process. ``on_change`` is called after each change.
+
+    What a change is journaled as comes first; while the disk is full ``unjournaled`` counts the orders
+    whose news wait for it, and ``on_change`` is called all the same.
+    """
 
     def __init__(self) -> None:
         self._orders: dict[str, Tracked] = {}
+        self._groups: dict[tuple[int, str, int], list[str]] = {}
+        self._index = _Index()
+        self._dirty: dict[str, list[records.Record]] = {}
         self._journal: Journal | None = None
         self.on_change: Callable[[Tracked], None] = lambda _: None
         self.stale_updates = 0
@@ -75,19 +186,31 @@ class Tracker:
         record = entry.record
         match record:
             case records.Intent():
-                self._orders[record.client_id] = Tracked(intent=record, seq=entry.seq)
-                self._forget_oldest()
-            case records.Sent():
-                self._apply_sent(record)
-            case records.Update():
-                self._apply_update(record)
-            case records.Fill():
-                self._apply_fill(record)
-            case records.Protected():
-                if order := self._orders.get(record.client_id):
-                    order.protected = True
+                self._replay_intent(record, entry.seq)
+                return
+            case records.Sent() | records.Update() | records.Fill() | records.Protected():
+                order = self._orders.get(record.client_id)
             case _:
-                pass
+                return
+        if order is None:
+            return
+        match record:
+            case records.Sent():
+                _take_sent(order, record)
+            case records.Update():
+                _assign(order, record)
+            case records.Fill():
+                _take_fill(order, record)
+            case records.Protected():
+                order.protected = record.resting
+        self._index.put(order)
+
+    def _replay_intent(self, intent: records.Intent, seq: int) -> None:
+        if known := self._orders.get(intent.client_id):
+            self._move(known, seq)
+        else:
+            self._add(Tracked(intent=intent, seq=seq))
+            self.forget_finished()
 
     def __contains__(self, client_id: str) -> bool:
         return client_id in self._orders
@@ -96,58 +219,49 @@ class Tracker:
         return self._orders.get(client_id)
 
     def all(self) -> Iterator[Tracked]:
+        """Every order in memory: O(all of them), not for a path that runs often."""
         return iter(list(self._orders.values()))
 
     def unfinished(self, account_id: int) -> list[Tracked]:
-        """Orders of one account about which the venue still has something to say."""
-        return [
-            order
-            for order in self._orders.values()
-            if order.intent.account_id == account_id
-            and (order.open or not order.complete or order.needs_take_profit)
-        ]
+        """Orders of one account about which the venue still has something to say, oldest first."""
+        return self._index.unfinished(account_id)
 
     def oldest_needed(self) -> int:
         """The journal must be kept from here on: the record before the oldest unfinished order."""
-        needed = [order.seq for order in self._orders.values() if order.open or not order.complete]
-        return min(needed) - 1 if needed else 1 << 62
+        return self._index.oldest_seq() - 1
 
     def in_flight(self) -> int:
         """Orders whose outcome is not known yet."""
-        waiting = (OrderState.INTENDED, OrderState.SENT, OrderState.UNKNOWN)
-        return sum(order.state in waiting for order in self._orders.values())
+        return self._index.in_flight
+
+    @property
+    def unjournaled(self) -> int:
+        """Orders whose latest news are not in the journal: the disk refuses them."""
+        return len(self._dirty)
 
     def intend(self, intent: records.Intent) -> Tracked:
         """Journal an intent. Raises ``JournalError``; then there is no order and none may be sent."""
         assert self._journal is not None
-        seq = self._journal.append(intent)
-        order = self._orders[intent.client_id] = Tracked(intent=intent, seq=seq)
-        self._forget_oldest()
+        order = Tracked(intent=intent, seq=self._journal.append(intent))
+        self._add(order)
+        if self._dirty:
+            self.restate()
         return order
 
     def sent(self, record: records.Sent) -> None:
-        if self._apply_sent(record):
-            self._record(record)
+        """The request's bytes were handed to the kernel."""
+        order = self._orders.get(record.client_id)
+        if order is not None and _take_sent(order, record):
+            self._index.put(order)
+            self._record(order, record)
 
     def update(self, update: records.Update) -> bool:
         """Move an order forward; returns whether anything changed. Stale updates are counted."""
         order = self._orders.get(update.client_id)
-        if order is None or not self._apply_update(update):
+        if order is None or not self._apply_update(order, update):
             return False
-        self._record(
-            records.Update(
-                client_id=update.client_id,
-                state=order.state,
-                venue_order_id=order.venue_order_id,
-                filled_size=order.filled_size,
-                average_price=order.average_price,
-                code=order.code,
-                text=order.text,
-                acknowledged_ns=order.acknowledged_ns,
-                filled_ns=order.filled_ns,
-                ns=update.ns or clock.now_ns(),
-            )
-        )
+        self._index.put(order)
+        self._record(order, _standing(order, update.ns or clock.now_ns()))
         fault_point("tracker.recorded")
         self.on_change(order)
         return True
@@ -155,42 +269,152 @@ class Tracker:
     def fill(self, fill: records.Fill) -> bool:
         """Count a fill once; returns False for a double."""
         order = self._orders.get(fill.client_id)
-        if order is None or not self._apply_fill(fill):
+        if order is None:
             return False
-        self._record(fill)
+        if not _take_fill(order, fill):
+            self.duplicate_fills += 1
+            return False
+        self._index.put(order)
+        self._record(order, fill)
         self.on_change(order)
         return True
 
     def protect(self, client_id: str) -> None:
         """The venue confirmed that the order's take profit rests with it."""
-        order = self._orders[client_id]
-        if not order.protected:
-            order.protected = True
-            self._record(records.Protected(client_id, clock.now_ns()))
-            self.on_change(order)
+        self._set_protected(client_id, True)
 
-    def _record(self, record: records.Record) -> None:
+    def unprotect(self, client_id: str) -> None:
+        """The order's take profit no longer rests on the venue: it wants one again."""
+        self._set_protected(client_id, False)
+
+    def _set_protected(self, client_id: str, resting: bool) -> None:
+        order = self._orders.get(client_id)
+        if order is None or order.protected is resting:
+            return
+        order.protected = resting
+        self._index.put(order)
         assert self._journal is not None
-        self._journal.append(record)
+        if not resting:
+            self._write_anew(order.group)
+        self._record(order, records.Protected(client_id, clock.now_ns(), resting))
+        self.on_change(order)
 
-    def _apply_sent(self, record: records.Sent) -> bool:
-        order = self._orders.get(record.client_id)
-        if order is None or order.sent is not None:
+    def _write_anew(self, group: tuple[int, str, int]) -> None:
+        """What is wanted again, although its records were forgotten meanwhile: a restart must find it.
+
+        Fills are with Postgres; after a restart the venue is asked for them once more.
+        """
+        assert self._journal is not None
+        for client_id in self._groups[group]:
+            order = self._orders[client_id]
+            if order.seq >= self._journal.first_seq:
+                continue
+            self._record(order, order.intent)
+            if order.sent is not None:
+                self._record(order, order.sent)
+            self._record(order, records.Protected(client_id, clock.now_ns(), order.protected))
+            self._record(order, _standing(order, clock.now_ns()))
+
+    def _move(self, order: Tracked, seq: int) -> None:
+        """The order was restated as a whole: what lies before that place is no longer needed for it."""
+        order.seq = seq
+        members = [self._orders[client_id] for client_id in self._groups[order.group]]
+        since = min(each.seq for each in members)
+        for each in members:
+            if each.since != since:
+                each.since = since
+                self._index.moved(each)
+
+    def forget_finished(self) -> None:
+        """Bound the memory: drop the oldest orders of which nothing is needed. For the recorder's beat.
+
+        An entry and what protects it go together or not at all: which attempts there were must be
+        known for as long as another one may follow.
+        """
+        if len(self._orders) <= KEEP_FINISHED:
+            return
+        surplus = len(self._orders) - (KEEP_FINISHED - KEEP_FINISHED // 10)
+        dropped: list[tuple[int, str, int]] = []
+        for group, members in self._groups.items():
+            if surplus <= 0:
+                break
+            if not any(
+                self._index.is_unfinished(group[0], client_id) or client_id in self._dirty
+                for client_id in members
+            ):
+                dropped.append(group)
+                surplus -= len(members)
+        for group in dropped:
+            for client_id in self._groups.pop(group):
+                del self._orders[client_id]
+
+    def restate(self, limit: int = RESTATE_AT_ONCE) -> None:
+        """Write what waits for the disk, if it takes it now: for the recorder's beat."""
+        for client_id in list(self._dirty)[:limit]:
+            if not self._flush(self._orders[client_id]):
+                return
+
+    def _add(self, order: Tracked) -> None:
+        members = self._groups.setdefault(order.group, [])
+        order.since = self._orders[members[0]].since if members else order.seq
+        members.append(order.intent.client_id)
+        self._orders[order.intent.client_id] = order
+        self._index.put(order)
+
+    def _append(self, order: Tracked, record: records.Record) -> None:
+        assert self._journal is not None
+        seq = self._journal.append(record)
+        if isinstance(record, records.Intent):
+            self._move(order, seq)
+
+    def _record(self, order: Tracked, record: records.Record) -> None:
+        """Journal news of an order, or remember that it must be."""
+        client_id = order.intent.client_id
+        if client_id not in self._dirty:
+            try:
+                self._append(order, record)
+            except JournalError as error:
+                if not self._dirty:
+                    log.error("tracker.not_journaled", client_id=client_id, error=str(error))
+                self._dirty[client_id] = _waiting([], record)
+            else:
+                if self._dirty:
+                    self.restate()
+            return
+        self._dirty[client_id] = _waiting(self._dirty[client_id], record)
+        self.restate()
+
+    def _flush(self, order: Tracked) -> bool:
+        """Journal what waits of one order, and last how it stands; False when the disk refuses."""
+        client_id = order.intent.client_id
+        waiting = self._dirty[client_id]
+        try:
+            while waiting:
+                self._append(order, waiting[0])
+                del waiting[0]
+            self._append(order, _standing(order, clock.now_ns()))
+        except JournalError:
             return False
-        order.sent = record
-        if RANK[order.state] < RANK[OrderState.SENT]:
-            order.state = OrderState.SENT
+        del self._dirty[client_id]
+        if not self._dirty:
+            log.warning("tracker.journaled_again")
         return True
 
-    def _apply_update(self, update: records.Update) -> bool:
-        order = self._orders.get(update.client_id)
-        if order is None:
-            return False
+    def _apply_update(self, order: Tracked, update: records.Update) -> bool:
         before = _news(order)
+        proof = (
+            order.presumed
+            and update.state in PROOF
+            and (
+                update.filled_size > order.filled_size
+                or (bool(update.venue_order_id) and not order.venue_order_id)
+            )
+        )
         order.venue_order_id = order.venue_order_id or update.venue_order_id
         order.acknowledged_ns = order.acknowledged_ns or update.acknowledged_ns
-        if RANK[update.state] < RANK[order.state] or (
-            order.state in TERMINAL and update.state is not OrderState.FILLED and update.state != order.state
+        if not proof and (
+            RANK[update.state] < RANK[order.state]
+            or (not order.open and update.state is not OrderState.FILLED and update.state is not order.state)
         ):
             # A push may overtake the answer: its stamps count all the same.
             self.stale_updates += 1
@@ -204,24 +428,57 @@ class Tracker:
         order.filled_ns = order.filled_ns or update.filled_ns
         return before != _news(order)
 
-    def _apply_fill(self, fill: records.Fill) -> bool:
-        order = self._orders.get(fill.client_id)
-        if order is None:
-            return False
-        if fill.venue_fill_id in order.fill_ids:
-            self.duplicate_fills += 1
-            return False
-        order.fill_ids.add(fill.venue_fill_id)
-        order.fills_size += fill.size
-        return True
 
-    def _forget_oldest(self) -> None:
-        """Bound the memory: drop the oldest finished orders."""
-        if len(self._orders) <= KEEP_FINISHED:
-            return
-        for client_id, order in list(self._orders.items())[: KEEP_FINISHED // 10]:
-            if order.complete and not order.needs_take_profit:
-                del self._orders[client_id]
+def _waiting(waiting: list[records.Record], record: records.Record) -> list[records.Record]:
+    """What waits for the disk with one more; a standing need not, the last one is written anyway."""
+    if isinstance(record, records.Update):
+        return waiting
+    kept = [each for each in waiting if not isinstance(each, records.Protected)]
+    return [*(kept if isinstance(record, records.Protected) else waiting), record][-KEEP_FILLS:]
+
+
+def _take_sent(order: Tracked, record: records.Sent) -> bool:
+    if order.sent is not None:
+        return False
+    order.sent = record
+    if RANK[order.state] < RANK[OrderState.SENT]:
+        order.state = OrderState.SENT
+    return True
+
+
+def _take_fill(order: Tracked, fill: records.Fill) -> bool:
+    if fill.venue_fill_id in order.fill_ids:
+        return False
+    order.fill_ids.add(fill.venue_fill_id)
+    order.fills_size += fill.size
+    return True
+
+
+def _standing(order: Tracked, ns: int) -> records.Update:
+    """All that an update can change, as it is now."""
+    return records.Update(
+        client_id=order.intent.client_id,
+        state=order.state,
+        venue_order_id=order.venue_order_id,
+        filled_size=order.filled_size,
+        average_price=order.average_price,
+        code=order.code,
+        text=order.text,
+        acknowledged_ns=order.acknowledged_ns,
+        filled_ns=order.filled_ns,
+        ns=ns,
+    )
+
+
+def _assign(order: Tracked, standing: records.Update) -> None:
+    """Take over a standing from the journal: it was judged when it was written."""
+    order.state = standing.state
+    order.venue_order_id = standing.venue_order_id
+    order.filled_size = standing.filled_size
+    order.average_price = standing.average_price
+    order.code, order.text = standing.code, standing.text
+    order.acknowledged_ns = standing.acknowledged_ns
+    order.filled_ns = standing.filled_ns
 
 
 def _news(order: Tracked) -> tuple[object, ...]:

@@ -1,4 +1,8 @@
-"""What one account holds, read from the venue on a slow beat and whenever a stream hints at a change."""
+"""What one account holds, read from the venue on a slow beat and whenever a stream hints at a change.
+
+A position that is gone is looked up in the venue's history until its result is there: histories lag.
+That question is asked per symbol and never stands in the way of the account's positions and equity.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +10,14 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
 
+import msgspec
 import psycopg
 import structlog
 
 from shared import clock
 from shared.domain.instrument import Instrument
 from shared.domain.order import PositionSide, Step
-from shared.errors import KestrelError
+from shared.errors import KestrelError, NotSentError, OutcomeUnknownError, ProtocolError
 from trader.lane import Lane
 from trader.market import MarketData
 from trader.orders.tracker import Tracker
@@ -27,6 +32,25 @@ log = structlog.get_logger(__name__)
 _BURST_S = 0.05
 LISTING = "listing"
 MANUAL = "manual"
+COIN = "USDT"
+#: Seconds from one look into the history to the next for a position that is gone; then it is given up.
+RETRIES_S = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 60.0, 60.0, 60.0)
+#: Histories asked for in one reading; the others wait for the next.
+HISTORIES_PER_READ = 5
+#: Positions that may wait for their result.
+MAX_GONE = 1000
+#: The history's stamp of a position's beginning may differ by this much from the position's own.
+SAME_NS = clock.SECOND
+
+
+class _Gone(msgspec.Struct):
+    """A position that is no longer there and whose result is not known yet."""
+
+    held: Held
+    noticed_ns: int
+    due_ns: int
+    """Monotonic."""
+    tries: int = 0
 
 
 class PositionBook:
@@ -51,6 +75,8 @@ class PositionBook:
         self._recall = recall
         self._recalled = False
         self._known: dict[str, Held] = {}
+        self._gone: dict[tuple[str, int], _Gone] = {}
+        self._instruments: dict[str, Instrument] = {}
         self.last: AccountSnapshot | None = None
         self.errors = 0
         self.last_error = ""
@@ -71,11 +97,18 @@ class PositionBook:
                 self.last_error = str(error)
                 log.info("positions.read_failed", account=self._lane.account.id, reason=str(error))
             try:
-                async with asyncio.timeout(self._every_s):
+                async with asyncio.timeout(self._pause_s()):
                     await self._wake.wait()
                 await asyncio.sleep(_BURST_S)
             except TimeoutError:
                 pass
+
+    def _pause_s(self) -> float:
+        """Seconds to the next reading: the beat, or sooner when a result is due."""
+        due_ns = min((gone.due_ns for gone in self._gone.values()), default=None)
+        if due_ns is None:
+            return self._every_s
+        return min(self._every_s, max(1.0, (due_ns - clock.monotonic_ns()) / clock.SECOND))
 
     async def _read(self) -> None:
         if not self._recalled:
@@ -88,18 +121,14 @@ class PositionBook:
             answer = await self._lane.ask(bitget.protection_pending())
             plans = bitget.parse_plans(answer.body, answer.status).plans
         answer = await self._lane.ask(bitget.accounts())
-        money = next(a for a in bitget.parse_accounts(answer.body, answer.status) if a.coin == "USDT")
-        positions = [self._position(instrument, report, plans) for instrument, report in self._named(reports)]
-        closed = await self._closed({position.key for position in positions}, taken_ns)
-        self._known = {
-            position.key: Held(
-                symbol=position.instrument.symbol,
-                instrument_id=position.instrument.id,
-                side=position.side,
-                opened_ns=position.opened_ns,
-            )
-            for position in positions
-        }
+        rows = bitget.parse_accounts(answer.body, answer.status)
+        money = next((row for row in rows if row.coin == COIN), None)
+        if money is None:
+            raise ProtocolError(f"the exchange tells no {COIN} account")
+        named, unnamed = self._named(reports)
+        positions = [self._position(instrument, report, plans) for instrument, report in named]
+        self._notice_gone(positions, unnamed, taken_ns)
+        closed = await self._results()
         self.last = AccountSnapshot(
             account=self._lane.account,
             positions=tuple(positions),
@@ -111,6 +140,7 @@ class PositionBook:
             ),
             closed=closed,
             taken_ns=taken_ns,
+            unnamed=tuple(f"{report.symbol}/{report.side.value}" for report in unnamed),
         )
         self._lane.report = money
         self._on_snapshot(self.last)
@@ -125,15 +155,24 @@ class PositionBook:
         self._known = {position.key: position for position in held}
         self._recalled = True
 
-    def _named(self, reports: list[PositionReport]) -> list[tuple[Instrument, PositionReport]]:
-        named = []
+    def _named(
+        self, reports: list[PositionReport]
+    ) -> tuple[list[tuple[Instrument, PositionReport]], list[PositionReport]]:
+        """Positions with their instruments, and those whose instrument was never known.
+
+        An instrument that is missing from the venue's list (for a moment, or delisted) stays what it was.
+        """
+        named: list[tuple[Instrument, PositionReport]] = []
+        unnamed: list[PositionReport] = []
         for report in reports:
-            instrument = self._market.instruments.get(report.symbol)
+            instrument = self._market.instruments.get(report.symbol) or self._instruments.get(report.symbol)
             if instrument is None:
                 log.warning("positions.unknown_symbol", account=self._lane.account.id, symbol=report.symbol)
-                continue
-            named.append((instrument, report))
-        return named
+                unnamed.append(report)
+            else:
+                named.append((instrument, report))
+        self._instruments = {report.symbol: instrument for instrument, report in named}
+        return named, unnamed
 
     def _position(
         self, instrument: Instrument, report: PositionReport, plans: list[PlanReport]
@@ -179,24 +218,94 @@ class PositionBook:
             for order in self._tracker.all()
         )
 
-    async def _closed(self, open_keys: set[str], taken_ns: int) -> tuple[ClosedPosition, ...]:
-        """How the positions ended that were there before and are gone."""
-        gone = [position for key, position in self._known.items() if key not in open_keys]
-        closed: list[ClosedPosition] = []
-        for position in gone:
-            call = history.positions_history(
-                symbol=position.symbol, start_ms=position.opened_ns // clock.MILLISECOND
+    def _notice_gone(
+        self, positions: list[OpenPosition], unnamed: list[PositionReport], taken_ns: int
+    ) -> None:
+        """Compare with the reading before; what is missing waits for its result from here on."""
+        before = self._known
+        held = {
+            position.key: Held(
+                symbol=position.instrument.symbol,
+                instrument_id=position.instrument.id,
+                side=position.side,
+                opened_ns=position.opened_ns,
             )
-            answer = await self._lane.ask(call)
-            closed += [
-                ClosedPosition(
-                    instrument_id=position.instrument_id,
-                    side=position.side,
-                    close_price=ended.close_price,
-                    realised=ended.net,
-                    closed_ns=ended.closed_ns or taken_ns,
-                )
-                for ended in history.parse_positions_history(answer.body, answer.status)
-                if ended.side is position.side and ended.created_ns == position.opened_ns
-            ]
+            for position in positions
+        }
+        still = {(report.symbol, report.side) for report in unnamed}
+        held |= {key: known for key, known in before.items() if (known.symbol, known.side) in still}
+        self._known = held
+        now = clock.monotonic_ns()
+        for key, known in before.items():
+            if key not in held or held[key].opened_ns != known.opened_ns:
+                self._gone[key, known.opened_ns] = _Gone(known, taken_ns, now)
+        for key, known in held.items():
+            self._gone.pop((key, known.opened_ns), None)
+        while len(self._gone) > MAX_GONE:
+            self._give_up(next(iter(self._gone)))
+
+    async def _results(self) -> tuple[ClosedPosition, ...]:
+        """How positions ended that are gone, as far as the venue's history tells it by now."""
+        now = clock.monotonic_ns()
+        symbols: dict[str, int] = {}
+        for gone in self._gone.values():
+            if gone.due_ns <= now:
+                opened_ns = symbols.get(gone.held.symbol, gone.held.opened_ns)
+                symbols[gone.held.symbol] = min(opened_ns, gone.held.opened_ns)
+        closed: list[ClosedPosition] = []
+        for symbol, opened_ns in list(symbols.items())[:HISTORIES_PER_READ]:
+            ended: list[history.EndedPosition] = []
+            try:
+                start_ms = max(0, opened_ns - SAME_NS) // clock.MILLISECOND
+                call = history.positions_history(symbol=symbol, start_ms=start_ms)
+                answer = await self._lane.ask(call)
+                ended = history.parse_positions_history(answer.body, answer.status)
+            except KestrelError as error:
+                self.errors += 1
+                self.last_error = str(error)
+                log.info("positions.history_failed", symbol=symbol, reason=str(error))
+                if isinstance(error, NotSentError | OutcomeUnknownError):
+                    break  # the connection is down: no try is lost, and there is no use in asking on
+            closed += self._match(symbol, ended)
         return tuple(closed)
+
+    def _match(self, symbol: str, ended: list[history.EndedPosition]) -> list[ClosedPosition]:
+        """Find the ends of a symbol's gone positions; the others are asked about again later."""
+        found: list[ClosedPosition] = []
+        for key, gone in list(self._gone.items()):
+            held = gone.held
+            if held.symbol != symbol:
+                continue
+            mine = min(
+                (end for end in ended if end.side is held.side),
+                key=lambda end: abs(end.created_ns - held.opened_ns),
+                default=None,
+            )
+            if mine is not None and abs(mine.created_ns - held.opened_ns) <= SAME_NS:
+                del self._gone[key]
+                found.append(
+                    ClosedPosition(
+                        instrument_id=held.instrument_id,
+                        side=held.side,
+                        opened_ns=held.opened_ns,
+                        close_price=mine.close_price,
+                        realised=mine.net,
+                        closed_ns=mine.closed_ns or gone.noticed_ns,
+                    )
+                )
+            elif gone.tries == len(RETRIES_S):
+                self._give_up(key)
+            else:
+                gone.due_ns = clock.monotonic_ns() + int(RETRIES_S[gone.tries] * clock.SECOND)
+                gone.tries += 1
+        return found
+
+    def _give_up(self, key: tuple[str, int]) -> None:
+        gone = self._gone.pop(key)
+        log.warning(
+            "positions.no_result",
+            account=self._lane.account.id,
+            symbol=gone.held.symbol,
+            side=gone.held.side.value,
+            tries=gone.tries,
+        )

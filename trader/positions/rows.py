@@ -17,6 +17,9 @@ from shared.domain.instrument import Instrument
 from shared.domain.order import PositionSide
 from trader.orders.projection import INSTRUMENT, instrument_row
 
+#: Results that a snapshot carries at most.
+MAX_RESULTS = 1000
+
 POSITION_UPSERT = """
 insert into positions (user_id, account_id, mode, strategy_id, instrument_id, side, state, size, entry_price,
     mark_price, margin, leverage, unrealised, realised, liquidation_price, take_profit_price, stop_price,
@@ -35,13 +38,15 @@ on conflict (account_id, instrument_id, side) where closed_ns = 0 do update set
 POSITIONS_GONE = """
 update positions set state = 'CLOSED', closed_ns = %(at_ns)s, updated_ns = %(at_ns)s, unrealised = 0
 where account_id = %(account_id)s and closed_ns = 0 and updated_ns < %(at_ns)s
-    and not (instrument_id || '/' || side = any(%(open)s))
+    and not (instrument_id || '/' || side || '/' || opened_ns = any(%(open)s))
+    and not exists (select 1 from instruments i where i.id = positions.instrument_id
+        and i.symbol || '/' || side = any(%(unnamed)s))
 """
 
 POSITION_RESULT = """
 update positions set realised = %(realised)s, mark_price = %(close_price)s, closed_ns = %(closed_ns)s
 where id = (select id from positions where account_id = %(account_id)s and instrument_id = %(instrument_id)s
-    and side = %(side)s and closed_ns > 0 and opened_ns <= %(closed_ns)s order by opened_ns desc limit 1)
+    and side = %(side)s and opened_ns = %(opened_ns)s and closed_ns > 0 order by id desc limit 1)
 """
 
 EQUITY = """
@@ -99,7 +104,10 @@ class Equity(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):
-    """What is needed to notice that a position ended, and to ask the venue how."""
+    """What is needed to notice that a position ended, and to ask the venue how.
+
+    ``opened_ns`` is the venue's stamp: a position that was closed and opened again is another one.
+    """
 
     symbol: str
     instrument_id: str
@@ -116,19 +124,47 @@ class ClosedPosition(msgspec.Struct, frozen=True, kw_only=True):
 
     instrument_id: str
     side: PositionSide
+    opened_ns: int
     close_price: Decimal
     realised: Decimal
     closed_ns: int
 
 
 class AccountSnapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """All open positions of an account and its equity, read at ``taken_ns``."""
+    """All open positions of an account and its equity, read at ``taken_ns``.
+
+    ``closed`` are results that became known with this reading, also of positions that were gone before.
+    ``unnamed`` are open positions as ``SYMBOL/side`` whose instrument we have never known: there is no
+    row to write for them, and none of them may be taken for closed.
+    """
 
     account: Account
     positions: tuple[OpenPosition, ...]
     equity: Equity
     closed: tuple[ClosedPosition, ...]
     taken_ns: int
+    unnamed: tuple[str, ...] = ()
+
+    @property
+    def symbols(self) -> frozenset[str]:
+        """Every symbol on which the account holds something."""
+        return frozenset(
+            [position.instrument.symbol for position in self.positions]
+            + [name.partition("/")[0] for name in self.unnamed]
+        )
+
+
+def merged(before: AccountSnapshot | None, after: AccountSnapshot) -> AccountSnapshot:
+    """The newer snapshot with the results of one that was never stored: those come only once."""
+    if before is None or not before.closed:
+        return after
+    known = {(result.instrument_id, result.side, result.opened_ns) for result in after.closed}
+    kept = [
+        result
+        for result in before.closed
+        if (result.instrument_id, result.side, result.opened_ns) not in known
+    ]
+    return msgspec.structs.replace(after, closed=(*kept, *after.closed)[-MAX_RESULTS:])
 
 
 def _owner(account: Account) -> dict[str, Any]:
@@ -136,10 +172,19 @@ def _owner(account: Account) -> dict[str, Any]:
 
 
 async def write(connection: AsyncConnection[Any], snapshot: AccountSnapshot) -> None:
-    """Store a snapshot in one transaction: upsert what is open, close what is gone, add the equity."""
+    """Store a snapshot in one transaction: close what is gone, upsert what is open, add the equity.
+
+    Closing comes first: a position that was closed and opened again gets a row of its own.
+    """
     owner = _owner(snapshot.account)
     at = snapshot.taken_ns
     async with connection.transaction():
+        gone = {
+            "at_ns": at,
+            "open": [f"{position.key}/{position.opened_ns}" for position in snapshot.positions],
+            "unnamed": list(snapshot.unnamed),
+        }
+        await connection.execute(POSITIONS_GONE, owner | gone)
         for position in snapshot.positions:
             await connection.execute(INSTRUMENT, instrument_row(position.instrument, at))
             row = msgspec.structs.asdict(position)
@@ -150,17 +195,10 @@ async def write(connection: AsyncConnection[Any], snapshot: AccountSnapshot) -> 
             }
             del row["instrument"]
             await connection.execute(POSITION_UPSERT, row)
-        open_keys = [position.key for position in snapshot.positions]
-        await connection.execute(POSITIONS_GONE, owner | {"at_ns": at, "open": open_keys})
         for closed in snapshot.closed:
-            result = {
-                "instrument_id": closed.instrument_id,
-                "side": closed.side.value,
-                "realised": closed.realised,
-                "close_price": closed.close_price,
-                "closed_ns": closed.closed_ns,
-            }
-            await connection.execute(POSITION_RESULT, owner | result)
+            await connection.execute(
+                POSITION_RESULT, owner | msgspec.structs.asdict(closed) | {"side": closed.side.value}
+            )
         equity = msgspec.structs.asdict(snapshot.equity)
         await connection.execute(EQUITY, owner | equity | {"taken_ns": at})
 

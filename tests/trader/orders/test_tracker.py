@@ -51,6 +51,7 @@ def intent(client_id: str = "c1", take_profit: str | None = "2.75") -> records.I
         margin=D("2.5"),
         leverage=10,
         take_profit=None if take_profit is None else D(take_profit),
+        take_profit_percent=D(100),
         attached=True,
         stop=None,
         reduce_only=False,

@@ -285,7 +285,7 @@ def test_modes() -> None:
         (bitget.server_time(), "/api/v2/public/time"),
         (
             history.positions_history(symbol="BTCUSDT", start_ms=5),
-            "/api/v2/mix/position/history-position?symbol=BTCUSDT&productType=USDT-FUTURES&startTime=5&limit=20",
+            "/api/v2/mix/position/history-position?symbol=BTCUSDT&productType=USDT-FUTURES&startTime=5&limit=100",
         ),
     ],
 )

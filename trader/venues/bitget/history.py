@@ -64,6 +64,7 @@ class _Plans(wire.Wire):
 
 _PLANS = msgspec.json.Decoder(_Plans)
 EXECUTED = "executed"
+FAILED = "fail_execute"
 
 
 def protection_history(symbol: str) -> Call:
@@ -88,7 +89,7 @@ def parse_protection_history(body: bytes, status: int) -> list[EndedPlan]:
 
 def positions_history(*, symbol: str, start_ms: int) -> Call:
     """The newest closed positions of a symbol since ``start_ms``."""
-    query = f"symbol={symbol}&productType={PRODUCT}&startTime={start_ms}&limit=20"
+    query = f"symbol={symbol}&productType={PRODUCT}&startTime={start_ms}&limit=100"
     return Call(f"/api/v2/mix/position/history-position?{query}")
 
 
