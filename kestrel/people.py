@@ -151,10 +151,26 @@ def list_accounts(user: str | None, *, as_json: bool) -> None:
     )
 
 
-def set_account(account: int, state: str, reason: str) -> None:
-    with transaction(load()) as session:
-        accounts.set_state(session, account, state, reason, actor=actor())
-    console.line(f"account {account} is {state}")
+def set_account(
+    account: int, *, state: str | None, reason: str, keys: bool, secret_file: Path | None
+) -> None:
+    """Change an account's state, its API keys, or both in one transaction."""
+    if state is None and not keys:
+        raise UsageError("say what to change: --state armed|paused|disabled, or --keys for new API keys")
+    settings = load()
+    with transaction(settings) as session:
+        accounts.get(session, account)  # before anybody types a secret
+    held = credentials.read(secret_file) if keys else None
+    with transaction(settings) as session:
+        if held is not None:
+            public_key = vault.public_key(settings.home)
+            accounts.set_credentials(session, account, held, public_key, actor=actor())
+        if state is not None:
+            accounts.set_state(session, account, state, reason, actor=actor())
+    if held is not None:
+        console.line(f"account {account} has new keys")
+    if state is not None:
+        console.line(f"account {account} is {state}")
 
 
 def set_preference(name: str, value: str, *, user: str | None, account: int | None) -> None:

@@ -128,13 +128,27 @@ def accounts_list(
 @accounts.command("set")
 def accounts_set(
     account: Annotated[int, typer.Argument(help="Number of the account, as `accounts list` shows it.")],
-    state: Annotated[AccountStateName, typer.Option("--state", help="Only armed accounts open positions.")],
+    state: Annotated[
+        AccountStateName | None, typer.Option("--state", help="Only armed accounts open positions.")
+    ] = None,
     reason: Annotated[str, typer.Option("--reason", help="Kept with the change.")] = "",
+    keys: Annotated[
+        bool, typer.Option("--keys", help="New API keys: asked for without echo, or from --secret-file.")
+    ] = False,
+    secret_file: Annotated[
+        Path | None, typer.Option("--secret-file", help="File with the new keys; - reads stdin.")
+    ] = None,
 ) -> None:
-    """Arm, pause or disable an account."""
+    """Arm, pause or disable an account, or give it new API keys."""
     from kestrel import people
 
-    people.set_account(account, state.value, reason)
+    people.set_account(
+        account,
+        state=None if state is None else state.value,
+        reason=reason,
+        keys=keys or secret_file is not None,
+        secret_file=secret_file,
+    )
 
 
 @settings.command("set")

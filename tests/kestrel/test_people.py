@@ -18,6 +18,7 @@ from shared import vault
 from shared.db import preferences
 from shared.db.tables import Account, Audit
 from shared.errors import UsageError
+from shared.settings import load
 
 SECRET = "s3cr3t-of-nobody"
 KEYS = {"key": "bg_0123456789abcdef", "secret": SECRET, "passphrase": "phrase1"}
@@ -178,6 +179,22 @@ def test_an_account_is_paused_with_a_reason(run: Run) -> None:
     (listed,) = rows(run("accounts", "list", "--json", "--user", "anna")[1])
     assert (listed["state"], listed["state_reason"]) == ("paused", "holiday")
     assert run("accounts", "set", "999", "--state", "armed")[0] == 2
+
+
+def test_new_keys_replace_the_old_ones_and_only_the_trader_can_open_them(run: Run, session: Session) -> None:
+    run("users", "add", "anna")
+    run("accounts", "add", "--user", "anna", "--live", "--secret-file", "-", stdin=json.dumps(KEYS))
+    account = session.scalars(select(Account)).one()
+    fresh = {"key": "new-key-0123456789", "secret": "new-secret", "passphrase": "new-pass"}
+    number = str(account.id)
+    code, out, told = run("accounts", "set", number, "--secret-file", "-", stdin=json.dumps(fresh))
+    assert (code, told) == (0, "")
+    assert "new keys" in out
+    assert not any(secret in out for secret in fresh.values())
+    session.expire_all()
+    opened = vault.TraderKeys.open(load().home).unseal(account.sealed_credentials)
+    assert (opened.key, opened.secret, opened.passphrase) == tuple(fresh.values())
+    assert run("accounts", "set", number)[0] == 2
 
 
 def test_the_narrower_setting_wins_and_a_cap_holds(run: Run, session: Session) -> None:
