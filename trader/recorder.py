@@ -1,26 +1,32 @@
 """Everything slower than an order: the journal, snapshots and heartbeats into Postgres.
 
-The journal is drained exactly once and never loses its place. Snapshots (positions, equity,
-instruments) are latest-wins: while Postgres is away only the newest of each is kept.
+The journal is drained exactly once, as far as it is safely on disk, and never loses its place.
+Snapshots (positions, equity, instruments) are latest-wins: while Postgres is away only the newest of
+each is kept. Parts do not wait for each other's faults: a record that Postgres refuses is left out and
+told, the account whose snapshot it refuses does not hold up the others, and a sign of life is always given.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import structlog
 from psycopg import AsyncConnection, Error
 from psycopg.types.json import Jsonb
 
 from shared import clock
 from shared.domain.instrument import Instrument
+from shared.errors import JournalError
 from trader import ops
 from trader.faultpoints import fault_point
-from trader.orders import projection
-from trader.orders.journal import Follower, Journal
+from trader.orders import projection, records
+from trader.orders.journal import Entry, Follower, Journal
+from trader.orders.projection import POISON
 from trader.positions import rows
 from trader.positions.rows import AccountSnapshot
 
@@ -32,10 +38,18 @@ HEARTBEAT_NS = clock.SECOND
 THIN_EVERY_NS = 60 * clock.SECOND
 THIN_AFTER_NS = 3600 * clock.SECOND
 SERVICE = "trader"
+#: Results of closed positions kept per account while Postgres is away.
+KEEP_CLOSED = 200
+#: After a part has failed for another reason than the connection, seconds until all go on.
+FAULT_PAUSE_S = 0.2
 
 
 class Recorder:
-    """One task, one connection. ``applied_seq`` is how far Postgres has followed the journal."""
+    """One task, one connection. ``applied_seq`` is how far Postgres has followed the journal.
+
+    ``quarantined`` counts what Postgres refused for its contents. ``on_beat`` is called about twice a
+    second: the place for housekeeping that must not run while an order is on its way.
+    """
 
     def __init__(
         self,
@@ -44,22 +58,29 @@ class Recorder:
         folder: Path,
         heartbeat: Callable[[], tuple[str, dict[str, Any]]],
         oldest_needed: Callable[[], int],
+        on_beat: Callable[[], None] = lambda: None,
     ) -> None:
         self._url = url
         self._journal = journal
         self._folder = folder
         self._heartbeat = heartbeat
         self._oldest_needed = oldest_needed
+        self._on_beat = on_beat
         self._started_ns = clock.now_ns()
         self._snapshots: dict[int, AccountSnapshot] = {}
         self._instruments: dict[str, Instrument] = {}
         self._wake = asyncio.Event()
         self._stopping = False
+        self._checked = False
+        self._delay_s = 0.1
         self._last_heartbeat_ns = 0
+        self._last_beat_ns = 0
         self._thinned_ns: dict[int, int] = {}
+        self._told: dict[str, str] = {}
         self.applied_seq = 0
         self.connected = False
         self.failures = 0
+        self.quarantined = 0
         self.last_error = ""
 
     def wake(self) -> None:
@@ -67,6 +88,11 @@ class Recorder:
         self._wake.set()
 
     def snapshot(self, snapshot: AccountSnapshot) -> None:
+        """Keep the newest state of an account; how positions ended is never replaced."""
+        before = self._snapshots.get(snapshot.account.id)
+        if before is not None and before.closed:
+            closed = tuple(dict.fromkeys((*before.closed, *snapshot.closed)))[-KEEP_CLOSED:]
+            snapshot = msgspec.structs.replace(snapshot, closed=closed)
         self._snapshots[snapshot.account.id] = snapshot
         self._wake.set()
 
@@ -76,24 +102,25 @@ class Recorder:
 
     async def run(self) -> None:
         """Write until :meth:`stop`; survives Postgres going away."""
-        delay = 0.1
+        loop = asyncio.get_running_loop()
+
+        def synced() -> None:
+            with suppress(RuntimeError):  # the loop is closed: nobody records any more
+                loop.call_soon_threadsafe(self._wake.set)
+
+        self._journal.on_synced = synced
         while not self._stopping:
+            connection: AsyncConnection[Any] | None = None
             try:
                 connection = await AsyncConnection.connect(self._url, autocommit=True, connect_timeout=5)
                 async with connection:
-                    delay = 0.1
                     await self._work(connection)
             except (Error, OSError) as error:
                 self.connected = False
-                self.failures += 1
-                self.last_error = (
-                    f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-                )
-                log.warning(
-                    "recorder.postgres_away", error=self.last_error, behind=self.behind, retry_s=delay
-                )
-                await asyncio.sleep(delay)
-                delay = min(delay * 2, 5.0)
+                away = connection is None or connection.closed
+                self._fault("postgres_away" if away else "failed", error, retry_s=self._delay_s)
+                await asyncio.sleep(self._delay_s)
+                self._delay_s = min(self._delay_s * 2, 5.0)
 
     @property
     def behind(self) -> int:
@@ -106,49 +133,150 @@ class Recorder:
         self._wake.set()
 
     async def _work(self, connection: AsyncConnection[Any]) -> None:
-        self.applied_seq = await projection.applied_seq(connection, self._journal.id)
+        await self._part("heartbeat", connection, self._beat(connection, force=True))
+        await self._find_place(connection)
         follower = Follower(self._folder, self.applied_seq)
         self.connected = True
         while True:
-            await self._drain_journal(connection, follower)
-            await self._write_snapshots(connection)
-            await self._beat(connection)
-            self._journal.rotate_if_full()
-            self._journal.forget(min(self.applied_seq, self._oldest_needed()))
+            sound = await self._part("heartbeat", connection, self._beat(connection))
+            sound &= await self._part("journal", connection, self._drain_journal(connection, follower))
+            sound &= await self._part("snapshots", connection, self._write_snapshots(connection))
+            sound &= await self._part("housekeeping", connection, self._keep_house())
+            if sound:
+                self._delay_s = 0.1
             if self._stopping and not self.behind and not self._snapshots:
-                await self._beat(connection, force=True)
+                await self._part("heartbeat", connection, self._beat(connection, force=True))
                 return
-            try:
+            if not sound:
+                # The follower may be ahead of what was applied: it starts again from there.
+                follower = Follower(self._folder, self.applied_seq)
+                await asyncio.sleep(FAULT_PAUSE_S)
+            with suppress(TimeoutError):
                 async with asyncio.timeout(BEAT_S):
                     await self._wake.wait()
-            except TimeoutError:
-                pass
             self._wake.clear()
 
+    async def _find_place(self, connection: AsyncConnection[Any]) -> None:
+        """Where Postgres is in the journal. One that is ahead of it has seen what a power cut took."""
+        self.applied_seq = await projection.applied_seq(connection, self._journal.id)
+        if self._checked:
+            return
+        if self.applied_seq > self._journal.opened_seq:
+            before = self._journal.id
+            try:
+                journal_id = self._journal.renew()
+            except JournalError as error:
+                raise OSError(str(error)) from None
+            log.error(
+                "recorder.journal_was_cut",
+                journal_id=before,
+                applied_seq=self.applied_seq,
+                journal_seq=self._journal.opened_seq,
+                renewed_as=journal_id,
+                help="the last records were lost, probably in a power cut; all of the journal is applied anew",
+            )
+            self.applied_seq = await projection.applied_seq(connection, journal_id)
+        self._checked = True
+
+    async def _part(self, name: str, connection: AsyncConnection[Any], work: Awaitable[None]) -> bool:
+        """A part's boundary: only the loss of the connection concerns the others. False after a fault."""
+        try:
+            await work
+        except Exception as error:
+            if connection.closed:
+                raise
+            self._fault(f"{name}_failed", error)
+            return False
+        self._told.pop(f"{name}_failed", None)
+        return True
+
+    def _fault(self, event: str, error: Exception, **more: Any) -> None:
+        """Count a fault; say it, but not again and again."""
+        self.failures += 1
+        self.last_error = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+        if event != "postgres_away" and self._told.get(event) == self.last_error:
+            return
+        self._told[event] = self.last_error
+        log.warning(f"recorder.{event}", error=self.last_error, behind=self.behind, **more)
+
     async def _drain_journal(self, connection: AsyncConnection[Any], follower: Follower) -> None:
-        while self.behind:
-            entries = follower.batch(BATCH)
+        # Not beyond what a power cut cannot take: Postgres must never know more than the journal.
+        while self.applied_seq < self._journal.synced_seq:
+            entries = follower.batch(BATCH, self._journal.synced_seq)
             if not entries:
                 return
-            fault_point("recorder.applied")
-            self.applied_seq = await projection.apply(connection, self._journal.id, entries)
-            fault_point("recorder.committed")
+            if entries[0].seq > self.applied_seq + 1 and self.applied_seq:
+                log.error("recorder.records_missing", after=self.applied_seq, next=entries[0].seq)
+            self.applied_seq = await projection.apply(connection, self._journal.id, entries, self._quarantine)
+            if any(isinstance(entry.record, records.Intent) for entry in entries):
+                fault_point("recorder.committed")
+            await self._part("heartbeat", connection, self._beat(connection))
+
+    def _quarantine(self, entry: Entry, error: Exception) -> None:
+        self.quarantined += 1
+        log.error(
+            "recorder.quarantined",
+            seq=entry.seq,
+            kind=type(entry.record).__name__,
+            error=f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}",
+        )
 
     async def _write_snapshots(self, connection: AsyncConnection[Any]) -> None:
-        for instrument_id in list(self._instruments):
-            instrument = self._instruments[instrument_id]
-            await connection.execute(
-                projection.INSTRUMENT, projection.instrument_row(instrument, clock.now_ns())
-            )
-            self._instruments.pop(instrument_id, None)
+        if self._instruments:
+            await self._write_instruments(connection)
         for account_id in list(self._snapshots):
             snapshot = self._snapshots[account_id]
-            await rows.write(connection, snapshot)
+            what = f"snapshot of account {account_id}"
+            try:
+                await rows.write(connection, snapshot)
+            except POISON as error:
+                self._refused(what, error)
+            else:
+                self._told.pop(what, None)
             if self._snapshots.get(account_id) is snapshot:
                 del self._snapshots[account_id]
             if snapshot.taken_ns - self._thinned_ns.get(account_id, 0) >= THIN_EVERY_NS:
                 self._thinned_ns[account_id] = snapshot.taken_ns
                 await rows.thin(connection, account_id, snapshot.taken_ns - THIN_AFTER_NS)
+
+    async def _write_instruments(self, connection: AsyncConnection[Any]) -> None:
+        """All at once; one by one only when there is a bad one among them."""
+        waiting = list(self._instruments.values())
+        try:
+            async with connection.transaction():
+                for instrument in waiting:
+                    await self._write_instrument(connection, instrument)
+        except POISON:
+            for instrument in waiting:
+                try:
+                    await self._write_instrument(connection, instrument)
+                except POISON as error:
+                    self._refused(instrument.id, error)
+        for instrument in waiting:
+            if self._instruments.get(instrument.id) is instrument:
+                del self._instruments[instrument.id]
+
+    @staticmethod
+    async def _write_instrument(connection: AsyncConnection[Any], instrument: Instrument) -> None:
+        row = projection.clean(projection.instrument_row(instrument, clock.now_ns()))
+        await connection.execute(projection.INSTRUMENT, row)
+
+    def _refused(self, what: str, error: Exception) -> None:
+        """Postgres does not take it; a newer one comes anyway, so it is told once."""
+        self.quarantined += 1
+        said = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+        if self._told.get(what) != said:
+            self._told[what] = said
+            log.error("recorder.refused", what=what, error=said)
+
+    async def _keep_house(self) -> None:
+        now = clock.now_ns()
+        if now - self._last_beat_ns < BEAT_S * clock.SECOND / 2:
+            return
+        self._last_beat_ns = now
+        self._on_beat()
+        self._journal.rotate_if_full()
+        self._journal.forget(min(self.applied_seq, self._oldest_needed()))
 
     async def _beat(self, connection: AsyncConnection[Any], *, force: bool = False) -> None:
         now = clock.now_ns()
@@ -160,7 +288,7 @@ class Recorder:
             "service": SERVICE,
             "pid": detail["pid"],
             "state": state,
-            "detail": Jsonb(detail),
+            "detail": Jsonb(projection.clean(detail)),
             "started_ns": self._started_ns,
             "at_ns": now,
         }

@@ -77,6 +77,9 @@ def _newest(desk: Desk) -> list[str]:
 def _accounts(desks: dict[Mode, Desk], directory: Directory, newest: dict[Mode, list[str]]) -> dict[str, Any]:
     lanes = [(mode, member.lane) for mode, desk in desks.items() for member in desk.members.values()]
     blocked = {lane.account.id: lane.blocked for _, lane in lanes if lane.blocked}
+    left_out = dict(directory.left_out)
+    for desk in desks.values():
+        left_out |= desk.walled_off
     prepared: dict[str, list[str]] = {}
     if 0 < len(lanes) <= SHOWN_ACCOUNTS:
         each = min(SHOWN_PREPARED, SHOWN_PREPARED_IN_ALL // len(lanes))
@@ -88,8 +91,8 @@ def _accounts(desks: dict[Mode, Desk], directory: Directory, newest: dict[Mode, 
         "ready": sum(lane.ready for _, lane in lanes),
         "blocked": _reasons(blocked),
         "blocked_count": len(blocked),
-        "left_out": _reasons(directory.left_out),
-        "left_out_count": len(directory.left_out),
+        "left_out": _reasons(left_out),
+        "left_out_count": len(left_out),
         "prepared": prepared,
         "prepared_count": {str(lane.account.id): len(lane.prepared) for _, lane in lanes},
     }
@@ -115,7 +118,7 @@ def _market(desks: dict[Mode, Desk], newest: dict[Mode, list[str]]) -> dict[str,
                 prices.setdefault(symbol, str(price.last))
     return {
         "instruments": list(symbols),
-        "instrument_count": sum(map(len, newest.values())),
+        "instrument_count": len(set().union(*newest.values())),
         "usable_prices": sum(desk.market.fresh_prices(now) for desk in desks.values()),
         "prices": prices,
     }

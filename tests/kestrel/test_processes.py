@@ -175,6 +175,7 @@ def intent(number: int) -> Intent:
         margin=Decimal(50),
         leverage=10,
         take_profit=Decimal(55_000),
+        take_profit_percent=Decimal(100),
         attached=True,
         stop=None,
         reduce_only=False,

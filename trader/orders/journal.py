@@ -55,6 +55,11 @@ def _frame(seq: int, payload: bytes) -> bytes:
     return _HEAD.pack(len(payload), zlib.crc32(tail), seq) + payload
 
 
+def _write_whole(fd: int, data: bytes) -> None:
+    if os.write(fd, data) != len(data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 def _parse(data: bytes, path: Path) -> Iterator[tuple[Entry, int]]:
     """The whole frames at the start of ``data``, each with the offset of its end."""
     at = 0
@@ -182,6 +187,7 @@ class Journal:
         self._closing = False
         segments = self._replay(on_entry)
         self._open_last(segments)
+        self._dirty.set()  # what a killed process left may not be on disk yet
         self._syncer = threading.Thread(target=self._sync_loop, name="journal-sync", daemon=True)
         self._syncer.start()
 
@@ -237,8 +243,7 @@ class Journal:
         try:
             fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             try:
-                if os.write(fd, frame) != len(frame):
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                _write_whole(fd, frame)
                 self._sync_folder()
             except OSError:
                 path.unlink()

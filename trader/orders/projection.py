@@ -1,7 +1,10 @@
 """The journal as rows: plain SQL that applies records to Postgres exactly once.
 
 The rows and the journal's progress move in one transaction, so a crash between them cannot exist:
-a record is either applied and counted, or neither. A test prepares every statement here against
+a record is either applied and counted, or neither. A record that Postgres will never take (it names
+an account that a restored database does not have) is left out, told, and does not hold up the others.
+Every statement may be applied again, in the order of the journal, without an effect: a journal that
+went on under a new id is applied from its first record. A test prepares every statement here against
 the migrated schema.
 """
 
@@ -10,20 +13,30 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, DataError, IntegrityError
 from psycopg.types.json import Jsonb
 
 from shared import clock
 from shared.domain.instrument import Instrument
+from shared.domain.order import PRESUMED_CODES, PROOF, RANK
+from trader.faultpoints import fault_point
 from trader.orders import records
 from trader.orders.journal import Entry
 
+#: A venue may give a symbol to another coin: who had it before keeps its row, under its id as symbol.
 INSTRUMENT = """
+with moved as (
+    update instruments set symbol = id where venue = %(venue)s and market = %(market)s
+        and symbol = %(symbol)s and id <> %(id)s and updated_ns <= %(updated_ns)s
+    returning 1)
 insert into instruments (id, venue, market, symbol, base, quote, tick, step, min_size, min_notional,
     max_market_size, max_leverage, taker_fee, maker_fee, multiplier, status, open_ns, updated_ns)
-values (%(id)s, %(venue)s, %(market)s, %(symbol)s, %(base)s, %(quote)s, %(tick)s, %(step)s, %(min_size)s,
-    %(min_notional)s, %(max_market_size)s, %(max_leverage)s, %(taker_fee)s, %(maker_fee)s, %(multiplier)s,
-    %(status)s, %(open_ns)s, %(updated_ns)s)
+select %(id)s, %(venue)s, %(market)s,
+    case when exists (select from instruments where venue = %(venue)s and market = %(market)s
+        and symbol = %(symbol)s and id <> %(id)s and updated_ns > %(updated_ns)s) then %(id)s else %(symbol)s end,
+    %(base)s, %(quote)s, %(tick)s, %(step)s, %(min_size)s, %(min_notional)s, %(max_market_size)s,
+    %(max_leverage)s, %(taker_fee)s, %(maker_fee)s, %(multiplier)s, %(status)s, %(open_ns)s, %(updated_ns)s
+from (select count(*) from moved) as first
 on conflict (id) do update set symbol = excluded.symbol, tick = excluded.tick, step = excluded.step,
     min_size = excluded.min_size, min_notional = excluded.min_notional,
     max_market_size = excluded.max_market_size, max_leverage = excluded.max_leverage,
@@ -42,7 +55,8 @@ on conflict (key) do nothing
 
 ARRIVAL = """
 insert into notice_arrivals (notice_key, source, host, title, received_ns, decoded_ns, first)
-values (%(notice_key)s, %(source)s, %(host)s, %(title)s, %(received_ns)s, %(decoded_ns)s, %(first)s)
+select %(notice_key)s, %(source)s, %(host)s, %(title)s, %(received_ns)s, %(decoded_ns)s, %(first)s
+where exists (select from notices where key = %(notice_key)s)
 on conflict (notice_key, source, host, received_ns) do nothing
 """
 
@@ -72,11 +86,23 @@ update orders set state = case when state = 'intended' then 'sent' else state en
 where client_id = %(client_id)s
 """
 
-UPDATE = """
-update orders set state = %(state)s, venue_order_id = %(venue_order_id)s, filled_size = %(filled_size)s,
-    average_price = %(average_price)s, reason_code = %(code)s, reason = %(text)s,
-    acknowledged_ns = %(acknowledged_ns)s, filled_ns = %(filled_ns)s, updated_ns = %(ns)s
+_RANK_NOW = " ".join(f"when '{state.value}' then {rank}" for state, rank in RANK.items())
+_PROOF = ", ".join(f"'{state.value}'" for state in sorted(PROOF))
+_PRESUMED = ", ".join(f"'{code}'" for code in sorted(PRESUMED_CODES))
+
+#: The tracker's own rule once more, so that records that are applied again never move a row back.
+UPDATE = f"""
+update orders set state = %(state)s, venue_order_id = coalesce(nullif(venue_order_id, ''), %(venue_order_id)s),
+    filled_size = %(filled_size)s, average_price = coalesce(%(average_price)s, average_price),
+    reason_code = %(code)s, reason = %(text)s,
+    acknowledged_ns = coalesce(nullif(acknowledged_ns, 0), %(acknowledged_ns)s),
+    filled_ns = coalesce(nullif(filled_ns, 0), %(filled_ns)s), updated_ns = greatest(updated_ns, %(ns)s)
 where client_id = %(client_id)s
+    and %(filled_size)s >= filled_size and (%(venue_order_id)s <> '' or venue_order_id = '')
+    and (state = %(state)s
+        or %(rank)s > case state {_RANK_NOW} end
+        or (state in ('rejected', 'denied') and reason_code in ({_PRESUMED}) and %(state)s in ({_PROOF})
+            and (%(filled_size)s > filled_size or (%(venue_order_id)s <> '' and venue_order_id = ''))))
 """
 
 FILL = """
@@ -85,7 +111,8 @@ with inserted as (
         price, size, fee, fee_currency, slippage, liquidity, filled_ns)
     select user_id, account_id, mode, strategy_id, client_id, instrument_id, %(venue_fill_id)s, side,
         %(price)s, %(size)s, %(fee)s, %(fee_currency)s,
-        case when side = 'buy' then 1 else -1 end * (%(price)s - reference_price) / reference_price,
+        coalesce(case when side = 'buy' then 1 else -1 end * (%(price)s - reference_price)
+            / nullif(reference_price, 0), 0),
         %(liquidity)s, %(filled_ns)s
     from intents where client_id = %(client_id)s
     on conflict (account_id, instrument_id, venue_fill_id) do nothing
@@ -121,6 +148,9 @@ STATEMENTS = {
     "progress_read": PROGRESS_READ,
     "progress_write": PROGRESS_WRITE,
 }
+
+#: What Postgres says of contents that it will never take, however often they are offered.
+POISON = (DataError, IntegrityError, UnicodeError)
 
 #: States a user is told about, once per order.
 _TOLD = {"filled", "rejected", "denied", "canceled", "unknown"}
@@ -238,6 +268,7 @@ def _update(record: records.Update) -> list[Statement]:
     row = {
         "client_id": record.client_id,
         "state": record.state.value,
+        "rank": RANK[record.state],
         "venue_order_id": record.venue_order_id,
         "filled_size": record.filled_size,
         "average_price": record.average_price,
@@ -261,7 +292,7 @@ def _update(record: records.Update) -> list[Statement]:
             "client_id": record.client_id,
             "dedupe_key": f"order:{record.client_id}:{record.state.value}",
             "kind": "order",
-            "body": Jsonb(body),
+            "body": Jsonb(clean(body)),
             "created_ns": record.ns,
         }
         statements.append((OUTBOX, told))
@@ -292,34 +323,87 @@ _BUILDERS: dict[type, Callable[[Any], list[Statement]]] = {
 }
 
 
+def clean(value: Any) -> Any:
+    """The value without NUL characters, which Postgres has no place for in text and JSON."""
+    match value:
+        case str():
+            return value.replace("\0", "\ufffd") if "\0" in value else value
+        case list() | tuple():
+            return [clean(each) for each in value]
+        case dict():
+            return {clean(name): clean(each) for name, each in value.items()}
+        case _:
+            return value
+
+
 def statements(record: records.Record) -> list[Statement]:
     """The SQL and parameters that a record becomes, in order; none for what Postgres need not know."""
     builder = _BUILDERS.get(type(record))
-    return builder(record) if builder else []
+    return [(sql, clean(row)) for sql, row in builder(record)] if builder else []
 
 
 async def applied_seq(connection: AsyncConnection[Any], journal_id: str) -> int:
     """How much of this journal Postgres already holds."""
     async with connection.transaction():
-        cursor = await connection.execute(PROGRESS_READ, {"journal_id": journal_id})
-        row = await cursor.fetchone()
+        return await _progress(connection, journal_id)
+
+
+async def apply(
+    connection: AsyncConnection[Any],
+    journal_id: str,
+    entries: Sequence[Entry],
+    on_poison: Callable[[Entry, Exception], None],
+) -> int:
+    """Apply a batch in one transaction and return the seq reached.
+
+    Entries that another run has applied meanwhile are skipped: the progress row is locked first. Where
+    Postgres refuses one for its contents, the batch is applied record by record, and ``on_poison`` is
+    told of each that had to be left out.
+    """
+    try:
+        return await _apply(connection, journal_id, entries, None)
+    except POISON:
+        return await _apply(connection, journal_id, entries, on_poison)
+
+
+async def _apply(
+    connection: AsyncConnection[Any],
+    journal_id: str,
+    entries: Sequence[Entry],
+    on_poison: Callable[[Entry, Exception], None] | None,
+) -> int:
+    """One transaction; with ``on_poison`` every record has a savepoint of its own."""
+    poisoned: list[tuple[Entry, Exception]] = []
+    async with connection.transaction():
+        done = await _progress(connection, journal_id)
+        for entry in entries:
+            if entry.seq <= done:
+                continue
+            if on_poison is None:
+                await _write(connection, entry)
+            else:
+                try:
+                    async with connection.transaction():
+                        await _write(connection, entry)
+                except POISON as error:
+                    poisoned.append((entry, error))
+            done = entry.seq
+        progress = {"journal_id": journal_id, "applied_seq": done, "applied_ns": clock.now_ns()}
+        await connection.execute(PROGRESS_WRITE, progress)
+        if any(isinstance(entry.record, records.Intent) for entry in entries):
+            fault_point("recorder.applied")
+    if on_poison is not None:
+        for entry, error in poisoned:
+            on_poison(entry, error)
+    return done
+
+
+async def _progress(connection: AsyncConnection[Any], journal_id: str) -> int:
+    cursor = await connection.execute(PROGRESS_READ, {"journal_id": journal_id})
+    row = await cursor.fetchone()
     return int(row[0]) if row else 0
 
 
-async def apply(connection: AsyncConnection[Any], journal_id: str, entries: Sequence[Entry]) -> int:
-    """Apply a batch in one transaction and return the seq reached.
-
-    Entries that another run has applied meanwhile are skipped: the progress row is locked first.
-    """
-    async with connection.transaction():
-        cursor = await connection.execute(PROGRESS_READ, {"journal_id": journal_id})
-        row = await cursor.fetchone()
-        done = int(row[0]) if row else 0
-        for entry in entries:
-            if entry.seq > done:
-                for sql, parameters in statements(entry.record):
-                    await connection.execute(sql, parameters)
-                done = entry.seq
-        progress = {"journal_id": journal_id, "applied_seq": done, "applied_ns": clock.now_ns()}
-        await connection.execute(PROGRESS_WRITE, progress)
-    return done
+async def _write(connection: AsyncConnection[Any], entry: Entry) -> None:
+    for sql, parameters in statements(entry.record):
+        await connection.execute(sql, parameters)
