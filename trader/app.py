@@ -40,6 +40,7 @@ from trader.orders.gateway import Gateway
 from trader.orders.journal import Entry, Journal
 from trader.orders.tracker import Tracked, Tracker
 from trader.recorder import Recorder
+from trader.rehearsal import Rehearsal
 from trader.sniper import Sniper
 
 log = structlog.get_logger(__name__)
@@ -53,7 +54,6 @@ SETTLE_S = 30.0
 MARKETS_S = 10.0
 COLLECT_S = 20.0
 WHOLE_EVERY = 30
-REHEARSALS = 200
 
 
 class Trader:
@@ -210,7 +210,7 @@ class Trader:
         if not await self._answers_in(SETTLE_S):
             log.warning("trader.armed_with_unknown_orders", count=self.tracker.in_flight())
         self.sniper.enabled = True
-        self._spawn("rehearsal", self._rehearse)
+        self._spawn("rehearsal", Rehearsal(self.sniper).run)
         self._spawn("upbit", self.upbit.run)
         self._spawn("collector", self._collect)
         self.state = "armed"
@@ -269,14 +269,6 @@ class Trader:
                 loop.call_soon(again)
 
         again()
-
-    async def _rehearse(self) -> None:
-        """Once the accounts are ready, walk the hot path without effect; in slices, off any notice's way."""
-        for desk in self.desks.values():
-            await desk.wait_ready()
-        for number in range(REHEARSALS):
-            self.sniper.rehearse(number)
-            await asyncio.sleep(0.002)
 
     async def _collect(self) -> None:
         """Collect young garbage when no order is in flight."""

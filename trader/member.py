@@ -98,7 +98,7 @@ class ActiveMember:
     def held(self) -> frozenset[str] | None:
         """Symbols on which the account has a position, by the last reading; None before the first."""
         last = self.book.last
-        return None if last is None else frozenset(position.instrument.symbol for position in last.positions)
+        return None if last is None else frozenset(last.symbols)
 
     @property
     def idle(self) -> bool:

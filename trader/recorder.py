@@ -56,6 +56,7 @@ class Recorder:
         url: str,
         journal: Journal,
         folder: Path,
+        *,
         heartbeat: Callable[[], tuple[str, dict[str, Any]]],
         oldest_needed: Callable[[], int],
         on_beat: Callable[[], None] = lambda: None,
@@ -197,7 +198,14 @@ class Recorder:
         if event != "postgres_away" and self._told.get(event) == self.last_error:
             return
         self._told[event] = self.last_error
-        log.warning(f"recorder.{event}", error=self.last_error, behind=self.behind, **more)
+        expected = isinstance(error, (Error, OSError, JournalError))
+        log.warning(
+            f"recorder.{event}",
+            error=self.last_error,
+            behind=self.behind,
+            exc_info=None if expected else error,
+            **more,
+        )
 
     async def _drain_journal(self, connection: AsyncConnection[Any], follower: Follower) -> None:
         # Not beyond what a power cut cannot take: Postgres must never know more than the journal.

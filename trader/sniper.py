@@ -227,43 +227,18 @@ class Sniper:
         intent = self._intent(member.lane.member, instrument, decision.notice, coin, None)
         self._gateway.deny(intent, refusal.rule, refusal.text)
 
-    def rehearse(self, number: int) -> bool:
-        """Walk the way of a notice up to the signature, once, without journal, write or effect.
-
-        The first passages through Python code are several times slower than the later ones; nobody
-        should pay for that with money. Each call takes another account; False when none is ready.
-        """
-        now = clock.now_ns()
-        title = f"리허설(KREHEARSAL{number}) 신규 거래지원 안내 (KRW, BTC, USDT 마켓)"
-        notice = Notice(
-            key=f"rehearsal:{number}",
-            source=SOURCE,
-            host="rehearsal",
-            title=title,
-            category="",
-            first_listed_ns=now,
-            listed_ns=now,
-            received_ns=now,
-            decoded_ns=now,
-        )
-        detector = Detector(max_age_ns=clock.SECOND)
-        detector.seed(SOURCE, "rehearsal", [], now)
-        (decision,) = detector.page(SOURCE, "rehearsal", [(notice, titles.parse(title))], now)
-        (coin,) = decision.coins
-        places = [(desk, member) for desk in self.desks for member in desk.members.values()]
-        if not places:
+    def practise(self, desk: Desk, member: ActiveMember, instrument: Instrument, decision: Decision) -> bool:
+        """Do all of an entry up to the signature, without journal, write or any other effect."""
+        (coin,) = decision.to_trade
+        lane = member.lane
+        mode, price = lane.position_mode, desk.market.ask_price(instrument.symbol, clock.now_ns())
+        if wants(lane.member.listing, coin.kind, coin.markets) is not None or price is None or mode is None:
             return False
-        desk, member = places[number % len(places)]
-        instrument = next(iter(desk.market.instruments.values()), None)
-        mode = member.lane.position_mode
-        price = desk.market.ask_price(instrument.symbol, now) if instrument else None
-        if instrument is None or price is None or mode is None:
-            return False
-        plan = plan_entry(member.lane.member.listing, instrument, price.last, self._attach_from)
+        plan = plan_entry(lane.member.listing, instrument, price.ask or price.last, self._attach_from)
         if isinstance(plan, Refusal):
             return False
-        intent = self._intent(member.lane.member, instrument, notice, coin, plan)
-        member.lane.signer.request(self._call(intent, mode), clock.now_ms())
+        intent = self._intent(lane.member, instrument, decision.notice, coin, plan)
+        lane.signer.request(self._call(intent, mode), clock.now_ms())
         records.encode(intent)
         return True
 

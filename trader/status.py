@@ -25,11 +25,11 @@ SHOWN_PRICES = 40
 #: Prepared symbols are named for so many accounts, so many each, and so many in all.
 SHOWN_ACCOUNTS = 20
 SHOWN_PREPARED = 50
-SHOWN_PREPARED_IN_ALL = 200
+SHOWN_PREPARED_IN_ALL = 100
 #: Accounts whose trouble is told in words, and how long those are.
-SHOWN_REASONS = 8
+SHOWN_REASONS = 6
 SHOWN_HOSTS = 8
-LONGEST_TEXT = 100
+LONGEST_TEXT = 90
 
 
 class Parts(Protocol):

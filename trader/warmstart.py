@@ -7,6 +7,7 @@ from typing import Any
 import psycopg
 from psycopg import AsyncConnection
 
+from shared import clock
 from shared.domain.notice import NoticeKind
 from shared.domain.order import PositionSide
 from shared.errors import DatabaseError, SchemaError
@@ -24,7 +25,7 @@ order by first_seen_ns desc limit %(limit)s
 
 OPEN_POSITIONS = """
 select i.symbol, p.instrument_id, p.side, p.opened_ns from positions p join instruments i on i.id = p.instrument_id
-where p.account_id = %(account_id)s and p.closed_ns = 0
+where p.account_id = %(account_id)s and (p.closed_ns = 0 or p.closed_ns > %(since_ns)s)
 """
 
 SCHEMA = "select to_regclass('heartbeats') is not null"
@@ -72,10 +73,14 @@ async def preload(url: str, detector: Detector, known: Known) -> None:
 
 
 async def open_positions(url: str, account_id: int) -> list[Held]:
-    """The positions that Postgres believes to be open; one may have ended while nobody looked."""
+    """The positions that Postgres believes to be open, and those closed within the last day.
+
+    One may have ended while nobody looked, and the result of a fresh end may not be stored yet.
+    """
+    since_ns = clock.now_ns() - 86_400 * clock.SECOND
     connection: AsyncConnection[Any]
     async with await AsyncConnection.connect(url, connect_timeout=5) as connection:
-        cursor = await connection.execute(OPEN_POSITIONS, {"account_id": account_id})
+        cursor = await connection.execute(OPEN_POSITIONS, {"account_id": account_id, "since_ns": since_ns})
         return [
             Held(symbol=symbol, instrument_id=instrument_id, side=PositionSide(side), opened_ns=opened_ns)
             for symbol, instrument_id, side, opened_ns in await cursor.fetchall()

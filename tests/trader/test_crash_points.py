@@ -41,27 +41,29 @@ def test_killed_at(world: World, point: str) -> None:
     world.symbol("NEWUSDT", "2.5")
     far = world.person("far", amount="100", leverage="10", take_profit="100")
     near = world.person("near", amount="100", leverage="50", take_profit="100")
-    world.start_trader(TRADER_FAULT_POINT=f"{point}:1" if not point.startswith("recorder") else f"{point}:2")
-    if point.startswith("recorder"):
-        # The recorder passes its points from the first record on; armed or not, it must not matter.
-        first = world.trader
-        assert first is not None
-        eventually(lambda: not first.alive or world.health().get("state") == "armed", 30, "armed or killed")
-    else:
-        world.armed("NEWUSDT")
+    # The recorder passes its points with the first batch that holds an intent: armed, after the notice.
+    world.start_trader(TRADER_FAULT_POINT=f"{point}:1")
+    world.armed("NEWUSDT")
+    assert world.rows("select 1 from intents") == []
     world.notice(TITLE)
     killed = world.trader
     assert killed is not None
     assert killed.wait(20) == -signal.SIGKILL, f"{point} was never reached"
+    if point == "recorder.applied":
+        assert world.rows("select 1 from intents") == []  # all of it, or nothing
+    elif point == "recorder.committed":
+        assert world.rows("select 1 from intents")
 
     world.start_trader()
-    world.armed("NEWUSDT", timeout_s=60)
+    world.armed(timeout_s=60)  # a symbol with a position is not prepared again
     eventually(lambda: protected(world, far) and protected(world, near), 20, "every position is protected")
     world.settled(40)
 
     counts = [world.entries(person) for person in (far, near)]
     assert max(counts) <= 1, f"doubled: {counts}"
-    if point not in BEFORE_THE_WRITE and not point.startswith("recorder"):
+    if point.startswith("recorder"):
+        assert counts == [1, 1], "both were written before anything was recorded"
+    elif point not in BEFORE_THE_WRITE:
         assert counts[0] == 1, f"lost: {counts}"
     stored = world.rows(
         "select o.account_id, o.state, o.filled_size, count(f.id), coalesce(sum(f.size), 0)"

@@ -123,7 +123,7 @@ def test_a_restart_neither_forgets_nor_repeats(world: World) -> None:
     assert world.trader is not None
     assert world.trader.end(signal.SIGTERM) == 0
     world.start_trader()
-    world.armed("NEWUSDT")
+    world.armed()
     world.settled()
     assert world.entries(anna) == 1
     assert world.rows("select count(*) from orders where state = 'filled'") == [(1,)]

@@ -86,12 +86,8 @@ update orders set state = case when state = 'intended' then 'sent' else state en
 where client_id = %(client_id)s
 """
 
-_RANK_NOW = " ".join(f"when '{state.value}' then {rank}" for state, rank in RANK.items())
-_PROOF = ", ".join(f"'{state.value}'" for state in sorted(PROOF))
-_PRESUMED = ", ".join(f"'{code}'" for code in sorted(PRESUMED_CODES))
-
 #: The tracker's own rule once more, so that records that are applied again never move a row back.
-UPDATE = f"""
+UPDATE = """
 update orders set state = %(state)s, venue_order_id = coalesce(nullif(venue_order_id, ''), %(venue_order_id)s),
     filled_size = %(filled_size)s, average_price = coalesce(%(average_price)s, average_price),
     reason_code = %(code)s, reason = %(text)s,
@@ -100,8 +96,8 @@ update orders set state = %(state)s, venue_order_id = coalesce(nullif(venue_orde
 where client_id = %(client_id)s
     and %(filled_size)s >= filled_size and (%(venue_order_id)s <> '' or venue_order_id = '')
     and (state = %(state)s
-        or %(rank)s > case state {_RANK_NOW} end
-        or (state in ('rejected', 'denied') and reason_code in ({_PRESUMED}) and %(state)s in ({_PROOF})
+        or state = any(%(lower)s)
+        or (state in ('rejected', 'denied') and reason_code = any(%(presumed)s) and %(proof)s
             and (%(filled_size)s > filled_size or (%(venue_order_id)s <> '' and venue_order_id = ''))))
 """
 
@@ -154,6 +150,10 @@ POISON = (DataError, IntegrityError, UnicodeError)
 
 #: States a user is told about, once per order.
 _TOLD = {"filled", "rejected", "denied", "canceled", "unknown"}
+
+
+_LOWER = {state: [below.value for below in RANK if RANK[below] < RANK[state]] for state in RANK}
+_PRESUMED = sorted(PRESUMED_CODES)
 
 
 Statement = tuple[str, dict[str, Any]]
@@ -268,7 +268,9 @@ def _update(record: records.Update) -> list[Statement]:
     row = {
         "client_id": record.client_id,
         "state": record.state.value,
-        "rank": RANK[record.state],
+        "lower": _LOWER[record.state],
+        "presumed": _PRESUMED,
+        "proof": record.state in PROOF,
         "venue_order_id": record.venue_order_id,
         "filled_size": record.filled_size,
         "average_price": record.average_price,
@@ -393,8 +395,8 @@ async def _apply(
         if any(isinstance(entry.record, records.Intent) for entry in entries):
             fault_point("recorder.applied")
     if on_poison is not None:
-        for entry, error in poisoned:
-            on_poison(entry, error)
+        for entry, refusal in poisoned:
+            on_poison(entry, refusal)
     return done
 
 

@@ -350,16 +350,17 @@ class Protector:
         symbol = own.intent.instrument.symbol
         state = OrderState.FILLED
         average: Decimal | None = None
+        wanted: Decimal | None = None
         try:
             answer = await self._lane.ask(bitget.order_detail(symbol, order_id=order_id))
             report = bitget.parse_order(answer.body, answer.status)
-            state, average = report.state, report.average_price
+            state, average, wanted = report.state, report.average_price, report.filled_size
         except VenueRefusedError as refusal:
             if bitget.classify(refusal.code, refusal.status) is not Outcome.NOT_FOUND:
                 raise
         heard_ns = clock.now_ns()
         size = Decimal(0)
-        for fill in await all_fills(self._lane, symbol, order_id):
+        for fill in await all_fills(self._lane, symbol, order_id, wanted=wanted):
             size += fill.size
             self._tracker.fill(
                 records.Fill(

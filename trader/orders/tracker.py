@@ -12,19 +12,20 @@ is sent.
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable, Iterator
-from decimal import Decimal
 
-import msgspec
 import structlog
 
 from shared import clock
-from shared.domain.order import PRESUMED_CODES, PROOF, RANK, TERMINAL, OrderState
+from shared.domain.order import PROOF, RANK, OrderState
 from shared.errors import JournalError
 from trader.faultpoints import fault_point
 from trader.orders import records
 from trader.orders.journal import Entry, Journal
+from trader.orders.tracked import Tracked, assign, news, standing, take_fill, take_sent
+from trader.orders.unfinished import Index
+
+__all__ = ["Tracked", "Tracker"]
 
 log = structlog.get_logger(__name__)
 
@@ -34,130 +35,6 @@ KEEP_FINISHED = 20_000
 KEEP_FILLS = 1_000
 #: Orders restated by one call after the disk is usable again; the beat does the rest.
 RESTATE_AT_ONCE = 50
-
-_WAITING = frozenset({OrderState.INTENDED, OrderState.SENT, OrderState.UNKNOWN})
-_NEVER = 1 << 62
-
-
-class Tracked(msgspec.Struct, kw_only=True):
-    """One order of ours. Stamps are UTC nanoseconds by this machine's clock, 0 = not reached.
-
-    Only the tracker changes it.
-    """
-
-    intent: records.Intent
-    seq: int = 0
-    """The intent's place in the journal."""
-    since: int = 0
-    """The journal is kept from here for as long as it is unfinished: the first intent of its group."""
-    state: OrderState = OrderState.INTENDED
-    venue_order_id: str = ""
-    filled_size: Decimal = Decimal(0)
-    average_price: Decimal | None = None
-    code: str = ""
-    text: str = ""
-    sent: records.Sent | None = None
-    acknowledged_ns: int = 0
-    filled_ns: int = 0
-    fill_ids: set[str] = msgspec.field(default_factory=set)
-    fills_size: Decimal = Decimal(0)
-    protected: bool = False
-
-    @property
-    def open(self) -> bool:
-        """Whether the venue may still change it."""
-        return self.state not in TERMINAL
-
-    @property
-    def complete(self) -> bool:
-        """Finished, and every fill is known."""
-        return not self.open and self.fills_size >= self.filled_size
-
-    @property
-    def needs_take_profit(self) -> bool:
-        """Filled (in part), and its take profit is not known to rest on the venue."""
-        return self.filled_size > 0 and self.intent.take_profit is not None and not self.protected
-
-    @property
-    def unfinished(self) -> bool:
-        """The venue has something to say about it, or it wants a take profit."""
-        return not self.complete or self.needs_take_profit
-
-    @property
-    def presumed(self) -> bool:
-        """Ended by our own conclusion that it was never placed; proof of the contrary is accepted."""
-        return self.state in (OrderState.REJECTED, OrderState.DENIED) and self.code in PRESUMED_CODES
-
-    @property
-    def group(self) -> tuple[int, str, int]:
-        """The entry and everything that belongs to it."""
-        return self.intent.account_id, self.intent.cause, self.intent.leg
-
-
-class _Index:
-    """Which orders are unfinished or in flight, kept up with every change; equal to a full scan."""
-
-    def __init__(self) -> None:
-        self._unfinished: dict[int, dict[str, Tracked]] = {}
-        self._count = 0
-        self._in_flight: set[str] = set()
-        #: A heap of (since, id, order); what is finished by now is dropped when it comes up.
-        self._oldest: list[tuple[int, str, Tracked]] = []
-
-    def put(self, order: Tracked) -> None:
-        """The order is new, or has changed."""
-        client_id = order.intent.client_id
-        if order.state in _WAITING:
-            self._in_flight.add(client_id)
-        else:
-            self._in_flight.discard(client_id)
-        mine = self._unfinished.setdefault(order.intent.account_id, {})
-        known = client_id in mine
-        if known and not order.unfinished:
-            del mine[client_id]
-            self._count -= 1
-        elif not known and order.unfinished:
-            mine[client_id] = order
-            self._count += 1
-            self._push(order)
-
-    def moved(self, order: Tracked) -> None:
-        """The order's ``since`` has changed."""
-        if order.unfinished:
-            self._push(order)
-
-    def _push(self, order: Tracked) -> None:
-        heapq.heappush(self._oldest, (order.since, order.intent.client_id, order))
-        if len(self._oldest) > 1000 + 4 * self._count:
-            self._oldest = [
-                (each.since, client_id, each)
-                for mine in self._unfinished.values()
-                for client_id, each in mine.items()
-            ]
-            heapq.heapify(self._oldest)
-
-    def unfinished(self, account_id: int) -> list[Tracked]:
-        return sorted(self._unfinished.get(account_id, {}).values(), key=_by_seq)
-
-    def is_unfinished(self, account_id: int, client_id: str) -> bool:
-        return client_id in self._unfinished.get(account_id, ())
-
-    @property
-    def in_flight(self) -> int:
-        return len(self._in_flight)
-
-    def oldest_seq(self) -> int:
-        """The lowest ``since`` of an unfinished order; ``_NEVER`` without one."""
-        while self._oldest:
-            since, _, order = self._oldest[0]
-            if order.since == since and order.unfinished:
-                return since
-            heapq.heappop(self._oldest)
-        return _NEVER
-
-
-def _by_seq(order: Tracked) -> int:
-    return order.seq
 
 
 class Tracker:
@@ -170,7 +47,7 @@ class Tracker:
     def __init__(self) -> None:
         self._orders: dict[str, Tracked] = {}
         self._groups: dict[tuple[int, str, int], list[str]] = {}
-        self._index = _Index()
+        self._index = Index()
         self._dirty: dict[str, list[records.Record]] = {}
         self._journal: Journal | None = None
         self.on_change: Callable[[Tracked], None] = lambda _: None
@@ -196,11 +73,11 @@ class Tracker:
             return
         match record:
             case records.Sent():
-                _take_sent(order, record)
+                take_sent(order, record)
             case records.Update():
-                _assign(order, record)
+                assign(order, record)
             case records.Fill():
-                _take_fill(order, record)
+                take_fill(order, record)
             case records.Protected():
                 order.protected = record.resting
         self._index.put(order)
@@ -251,7 +128,7 @@ class Tracker:
     def sent(self, record: records.Sent) -> None:
         """The request's bytes were handed to the kernel."""
         order = self._orders.get(record.client_id)
-        if order is not None and _take_sent(order, record):
+        if order is not None and take_sent(order, record):
             self._index.put(order)
             self._record(order, record)
 
@@ -261,7 +138,7 @@ class Tracker:
         if order is None or not self._apply_update(order, update):
             return False
         self._index.put(order)
-        self._record(order, _standing(order, update.ns or clock.now_ns()))
+        self._record(order, standing(order, update.ns or clock.now_ns()))
         fault_point("tracker.recorded")
         self.on_change(order)
         return True
@@ -271,7 +148,7 @@ class Tracker:
         order = self._orders.get(fill.client_id)
         if order is None:
             return False
-        if not _take_fill(order, fill):
+        if not take_fill(order, fill):
             self.duplicate_fills += 1
             return False
         self._index.put(order)
@@ -313,7 +190,7 @@ class Tracker:
             if order.sent is not None:
                 self._record(order, order.sent)
             self._record(order, records.Protected(client_id, clock.now_ns(), order.protected))
-            self._record(order, _standing(order, clock.now_ns()))
+            self._record(order, standing(order, clock.now_ns()))
 
     def _move(self, order: Tracked, seq: int) -> None:
         """The order was restated as a whole: what lies before that place is no longer needed for it."""
@@ -326,7 +203,7 @@ class Tracker:
                 self._index.moved(each)
 
     def forget_finished(self) -> None:
-        """Bound the memory: drop the oldest orders of which nothing is needed. For the recorder's beat.
+        """Bound the memory: drop the oldest orders of which nothing is needed.
 
         An entry and what protects it go together or not at all: which attempts there were must be
         known for as long as another one may follow.
@@ -348,8 +225,13 @@ class Tracker:
             for client_id in self._groups.pop(group):
                 del self._orders[client_id]
 
+    def tidy(self) -> None:
+        """What must not run while an order is on its way: for the recorder's beat."""
+        self.restate()
+        self.forget_finished()
+
     def restate(self, limit: int = RESTATE_AT_ONCE) -> None:
-        """Write what waits for the disk, if it takes it now: for the recorder's beat."""
+        """Write what waits for the disk, if it takes it now."""
         for client_id in list(self._dirty)[:limit]:
             if not self._flush(self._orders[client_id]):
                 return
@@ -392,7 +274,7 @@ class Tracker:
             while waiting:
                 self._append(order, waiting[0])
                 del waiting[0]
-            self._append(order, _standing(order, clock.now_ns()))
+            self._append(order, standing(order, clock.now_ns()))
         except JournalError:
             return False
         del self._dirty[client_id]
@@ -401,7 +283,7 @@ class Tracker:
         return True
 
     def _apply_update(self, order: Tracked, update: records.Update) -> bool:
-        before = _news(order)
+        before = news(order)
         proof = (
             order.presumed
             and update.state in PROOF
@@ -418,7 +300,7 @@ class Tracker:
         ):
             # A push may overtake the answer: its stamps count all the same.
             self.stale_updates += 1
-            return before != _news(order)
+            return before != news(order)
         if update.state is not order.state:
             order.code, order.text = update.code, update.text
         order.state = update.state
@@ -426,7 +308,7 @@ class Tracker:
             order.filled_size = update.filled_size
             order.average_price = update.average_price or order.average_price
         order.filled_ns = order.filled_ns or update.filled_ns
-        return before != _news(order)
+        return before != news(order)
 
 
 def _waiting(waiting: list[records.Record], record: records.Record) -> list[records.Record]:
@@ -435,60 +317,3 @@ def _waiting(waiting: list[records.Record], record: records.Record) -> list[reco
         return waiting
     kept = [each for each in waiting if not isinstance(each, records.Protected)]
     return [*(kept if isinstance(record, records.Protected) else waiting), record][-KEEP_FILLS:]
-
-
-def _take_sent(order: Tracked, record: records.Sent) -> bool:
-    if order.sent is not None:
-        return False
-    order.sent = record
-    if RANK[order.state] < RANK[OrderState.SENT]:
-        order.state = OrderState.SENT
-    return True
-
-
-def _take_fill(order: Tracked, fill: records.Fill) -> bool:
-    if fill.venue_fill_id in order.fill_ids:
-        return False
-    order.fill_ids.add(fill.venue_fill_id)
-    order.fills_size += fill.size
-    return True
-
-
-def _standing(order: Tracked, ns: int) -> records.Update:
-    """All that an update can change, as it is now."""
-    return records.Update(
-        client_id=order.intent.client_id,
-        state=order.state,
-        venue_order_id=order.venue_order_id,
-        filled_size=order.filled_size,
-        average_price=order.average_price,
-        code=order.code,
-        text=order.text,
-        acknowledged_ns=order.acknowledged_ns,
-        filled_ns=order.filled_ns,
-        ns=ns,
-    )
-
-
-def _assign(order: Tracked, standing: records.Update) -> None:
-    """Take over a standing from the journal: it was judged when it was written."""
-    order.state = standing.state
-    order.venue_order_id = standing.venue_order_id
-    order.filled_size = standing.filled_size
-    order.average_price = standing.average_price
-    order.code, order.text = standing.code, standing.text
-    order.acknowledged_ns = standing.acknowledged_ns
-    order.filled_ns = standing.filled_ns
-
-
-def _news(order: Tracked) -> tuple[object, ...]:
-    """What an update can change."""
-    return (
-        order.state,
-        order.venue_order_id,
-        order.filled_size,
-        order.average_price,
-        order.code,
-        order.acknowledged_ns,
-        order.filled_ns,
-    )

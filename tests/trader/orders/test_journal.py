@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -216,3 +218,81 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path) -> None:
     journal.append(update(3))
     journal.close()
     assert contents(tmp_path) == [update(number) for number in range(4)]
+
+
+def no_space(*_: object) -> int:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_part_of_a_record_that_could_not_be_taken_back_at_once_is_never_written_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel takes half a record, and the file cannot be cut either: both happen on a failing disk."""
+    journal = write(tmp_path, 2)
+    real = os.write
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", lambda fd, data: real(fd, data[:10]))
+        patch.setattr(os, "ftruncate", no_space)
+        with pytest.raises(JournalError, match="cannot be written"):
+            journal.append(update(98))
+        with pytest.raises(JournalError, match="cannot be written"):
+            journal.append(update(99))
+    journal.append(update(2))
+    journal.close()
+    assert contents(tmp_path) == [update(number) for number in range(3)]
+
+
+def test_a_segment_that_cannot_be_started_leaves_the_old_one_in_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(tmp_path, segment_bytes=100)
+    journal.append(update(0))
+    seq, identity = journal.seq, journal.id
+    real = os.write
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", lambda fd, data: real(fd, data[:10]))
+        with pytest.raises(JournalError, match="no new segment"):
+            journal.rotate_if_full()
+        with pytest.raises(JournalError, match="no new segment"):
+            journal.renew()
+    assert (journal.seq, journal.id) == (seq, identity)
+    assert journal.append(update(1)) == seq + 1
+    journal.rotate_if_full()
+    journal.append(update(2))
+    journal.close()
+    assert len(list(tmp_path.glob("*.kj"))) == 2
+    assert contents(tmp_path) == [update(number) for number in range(3)]
+
+
+def test_a_renewed_journal_keeps_its_records_and_its_new_id(tmp_path: Path) -> None:
+    journal = write(tmp_path, 3)
+    before, seq = journal.id, journal.seq
+    renewed = journal.renew()
+    assert renewed not in ("", before)
+    journal.close()
+    seen: list[Entry] = []
+    again = Journal(tmp_path, segment_bytes=100_000, on_entry=seen.append)
+    assert again.id == renewed
+    assert again.opened_seq == again.seq == seq + 1
+    assert [entry.seq for entry in seen] == list(range(1, seq + 2))
+    again.close()
+
+
+def test_the_follower_holds_back_what_is_not_synced(tmp_path: Path) -> None:
+    journal = write(tmp_path, 10)
+    follower = Follower(tmp_path, 0)
+    assert [entry.seq for entry in follower.batch(50, up_to=4)] == [1, 2, 3, 4]
+    assert follower.batch(50, up_to=4) == []
+    assert [entry.seq for entry in follower.batch(3, up_to=journal.seq)] == [5, 6, 7]
+    assert [entry.seq for entry in follower.batch(50)] == [8, 9, 10, 11]
+    journal.close()
+
+
+def test_what_a_killed_process_left_is_synced_without_a_further_record(tmp_path: Path) -> None:
+    write(tmp_path, 3).close()
+    told = threading.Event()
+    journal = Journal(tmp_path, segment_bytes=100_000)
+    journal.on_synced = told.set
+    while journal.synced_seq < journal.seq:
+        assert told.wait(5) or journal.synced_seq == journal.seq
+    journal.close()

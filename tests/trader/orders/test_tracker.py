@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import resource
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from shared.domain.account import Mode
 from shared.domain.instrument import Instrument, Market, Venue
 from shared.domain.order import RANK, TERMINAL, OrderState, OrderType, Side, Step
+from shared.errors import JournalError
 from trader.orders import records
-from trader.orders.journal import Journal
+from trader.orders.journal import Entry, Journal, scan
 from trader.orders.tracker import Tracker
 
 D = Decimal
@@ -199,3 +205,129 @@ def test_news_about_strangers_is_ignored(tracker: Tracker, journal: Journal) -> 
     before = journal.seq
     assert not tracker.update(update(OrderState.FILLED, client_id="not ours"))
     assert journal.seq == before
+
+
+@pytest.mark.parametrize("code", ["absent", "not_sent"])
+@pytest.mark.parametrize("end", [OrderState.REJECTED, OrderState.DENIED])
+@pytest.mark.parametrize(
+    "state", [OrderState.LIVE, OrderState.PARTIALLY_FILLED, OrderState.FILLED, OrderState.CANCELED]
+)
+def test_an_end_that_was_only_presumed_yields_to_a_fill(
+    tmp_path: Path, tracker: Tracker, code: str, end: OrderState, state: OrderState
+) -> None:
+    order = tracker.intend(intent())
+    tracker.update(records.Update(client_id="c1", state=end, code=code, text="never placed", ns=1))
+    assert tracker.unfinished(2) == []
+    assert tracker.update(update(state, "3"))
+    assert (order.state, order.filled_size, order.code, order.text) == (state, D(3), "", "")
+    assert [o.intent.client_id for o in tracker.unfinished(2)] == ["c1"]
+    again = Tracker()
+    entries: list[Entry] = []
+    scan(tmp_path, entries.append)
+    for entry in entries:
+        again.replay(entry)
+    assert snapshot(again) == snapshot(tracker)
+
+
+def test_what_the_venue_refused_itself_stays_refused(tracker: Tracker) -> None:
+    order = tracker.intend(intent())
+    tracker.update(records.Update(client_id="c1", state=OrderState.REJECTED, code="40762", ns=1))
+    assert not tracker.update(update(OrderState.PARTIALLY_FILLED, "3"))
+    assert order.state is OrderState.REJECTED
+
+
+def test_an_absent_order_lives_again_only_by_something_new(tracker: Tracker) -> None:
+    """A double of what was known before the end proves nothing, an order id for the first time does."""
+    order = tracker.intend(intent())
+    live = records.Update(client_id="c1", state=OrderState.LIVE, venue_order_id="v1", ns=1)
+    absent = records.Update(client_id="c1", state=OrderState.REJECTED, code="absent", ns=1)
+    tracker.update(absent)
+    states = []
+    for report in (live, absent, live):
+        tracker.update(report)
+        states.append(order.state)
+    assert states == [OrderState.LIVE, OrderState.REJECTED, OrderState.REJECTED]
+
+
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """No file of this process may grow: the kernel refuses any more. What is logged stays in memory."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    with capture_logs():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+            signal.signal(signal.SIGXFSZ, handler)
+
+
+def replayed(folder: Path) -> Tracker:
+    again = Tracker()
+    entries: list[Entry] = []
+    scan(folder, entries.append)
+    for entry in entries:
+        again.replay(entry)
+    return again
+
+
+def test_news_on_a_full_disk_reach_everybody_and_the_journal_later(tmp_path: Path, tracker: Tracker) -> None:
+    heard: list[OrderState] = []
+    tracker.on_change = lambda order: heard.append(order.state)
+    tracker.intend(intent())
+    with full_disk():
+        with pytest.raises(JournalError):
+            tracker.intend(intent("c2"))
+        assert "c2" not in tracker
+        tracker.sent(records.Sent("c1", 1, 2, 3))
+        assert tracker.update(update(OrderState.PARTIALLY_FILLED, "4"))
+        assert tracker.fill(fill(1, "4"))
+        assert tracker.update(update(OrderState.FILLED, "10"))
+        assert tracker.fill(fill(2, "6"))
+        tracker.protect("c1")
+        assert len(heard) == 5
+        assert tracker.unjournaled == 1
+        assert replayed(tmp_path).in_flight() == 1
+    tracker.intend(intent("c3"))
+    assert tracker.unjournaled == 0
+    assert snapshot(replayed(tmp_path)) == snapshot(tracker)
+
+
+def test_the_beat_writes_what_waited_for_the_disk(tmp_path: Path, tracker: Tracker) -> None:
+    for number in range(5):
+        tracker.intend(intent(f"c{number}"))
+    with full_disk():
+        for number in range(5):
+            tracker.update(update(OrderState.FILLED, "10", f"c{number}"))
+            tracker.protect(f"c{number}")
+            tracker.unprotect(f"c{number}")
+        tracker.tidy()
+        assert tracker.unjournaled == 5
+    tracker.tidy()
+    assert tracker.unjournaled == 0
+    assert snapshot(replayed(tmp_path)) == snapshot(tracker)
+
+
+@given(data=st.data())
+def test_whenever_the_disk_is_full_the_journal_ends_with_what_is_known(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    folder = tmp_path_factory.mktemp("journal")
+    journal = Journal(folder, segment_bytes=1_000_000)
+    tracker = Tracker()
+    tracker.attach(journal)
+    tracker.intend(intent())
+    for step in data.draw(steps):
+        full = data.draw(st.booleans())
+        with full_disk() if full else nullcontext():
+            match step:
+                case records.Update():
+                    tracker.update(step)
+                case records.Fill():
+                    tracker.fill(step)
+                case records.Sent():
+                    tracker.sent(step)
+    tracker.tidy()
+    journal.close()
+    assert snapshot(replayed(folder)) == snapshot(tracker)
