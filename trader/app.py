@@ -90,7 +90,12 @@ class Trader:
             on_settle=self._answered,
         )
         self.recorder = Recorder(
-            url, self.journal, folder, heartbeat=self._heartbeat, oldest_needed=self.tracker.oldest_needed
+            url,
+            self.journal,
+            folder,
+            heartbeat=self._heartbeat,
+            oldest_needed=self.tracker.oldest_needed,
+            on_beat=self.tracker.tidy,
         )
         self.tracker.on_change = self._changed
         self.sniper = Sniper(
@@ -175,6 +180,7 @@ class Trader:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
+        self.journal.defer_syncs(loop.call_soon)
         await self.health.start(self.settings.trader.ops_port)
         self._spawn("recorder", self.recorder.run)
         self._spawn("directory", self.directory.run)

@@ -14,7 +14,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import structlog
 from psycopg import AsyncConnection, Error
 from psycopg.types.json import Jsonb
@@ -38,8 +37,6 @@ HEARTBEAT_NS = clock.SECOND
 THIN_EVERY_NS = 60 * clock.SECOND
 THIN_AFTER_NS = 3600 * clock.SECOND
 SERVICE = "trader"
-#: Results of closed positions kept per account while Postgres is away.
-KEEP_CLOSED = 200
 #: After a part has failed for another reason than the connection, seconds until all go on.
 FAULT_PAUSE_S = 0.2
 
@@ -90,11 +87,8 @@ class Recorder:
 
     def snapshot(self, snapshot: AccountSnapshot) -> None:
         """Keep the newest state of an account; how positions ended is never replaced."""
-        before = self._snapshots.get(snapshot.account.id)
-        if before is not None and before.closed:
-            closed = tuple(dict.fromkeys((*before.closed, *snapshot.closed)))[-KEEP_CLOSED:]
-            snapshot = msgspec.structs.replace(snapshot, closed=closed)
-        self._snapshots[snapshot.account.id] = snapshot
+        account_id = snapshot.account.id
+        self._snapshots[account_id] = rows.merged(self._snapshots.get(account_id), snapshot)
         self._wake.set()
 
     def instruments(self, instruments: list[Instrument]) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import signal
@@ -296,3 +297,22 @@ def test_what_a_killed_process_left_is_synced_without_a_further_record(tmp_path:
     while journal.synced_seq < journal.seq:
         assert told.wait(5) or journal.synced_seq == journal.seq
     journal.close()
+
+
+async def test_a_deferred_sync_happens_right_after_the_callback_that_wrote(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, segment_bytes=100_000)
+    synced = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def tell() -> None:
+        loop.call_soon_threadsafe(synced.set)
+
+    journal.on_synced = tell
+    journal.defer_syncs(loop.call_soon)
+    seq = journal.append(update(1))
+    async with asyncio.timeout(5):
+        while journal.synced_seq < seq:
+            synced.clear()
+            await synced.wait()
+    journal.close()
+    assert journal.synced_seq >= seq
