@@ -291,6 +291,18 @@ class World:
         with psycopg.connect(self.database_url) as connection:
             connection.execute(sql.encode())
 
+    def dump(self, table: str) -> str:
+        """A whole table as text."""
+        return "\n".join(row[0] for row in self.rows(f"select t::text from {table} t"))
+
+    def keys(self, person: Person) -> dict[str, str]:
+        """The credentials that the exchange gave this person."""
+        return self._keys[person.name]
+
+    def exchange_lines(self) -> list[str]:
+        assert self.exchange is not None
+        return self.exchange.lines
+
     def log(self) -> list[str]:
         """What the trader has said so far."""
         assert self.trader is not None
