@@ -29,7 +29,7 @@ SHOWN_PREPARED_IN_ALL = 100
 #: Accounts whose trouble is told in words, and how long those are.
 SHOWN_REASONS = 6
 SHOWN_HOSTS = 8
-LONGEST_TEXT = 90
+LONGEST_TEXT = 70
 
 
 class Parts(Protocol):
