@@ -7,9 +7,7 @@ its take profit; and Postgres ends up saying the same.
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
@@ -19,13 +17,6 @@ from trader.faultpoints import NAMES
 TITLE = "뉴코인(NEW) 신규 거래지원 안내 (KRW, BTC, USDT 마켓)"
 #: Killed before its bytes left, an entry may not exist; from here on it must.
 BEFORE_THE_WRITE = {"gateway.decided", "gateway.journaled"}
-
-
-@pytest.fixture
-def world(home: Path, postgres_url: str) -> Iterator[World]:
-    made = World(home, postgres_url).open()
-    yield made
-    made.close()
 
 
 def protected(world: World, person: Person) -> bool:

@@ -3,22 +3,11 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
 from decimal import Decimal
-from pathlib import Path
-
-import pytest
 
 from tests.trader.world import World, eventually, total
 
 TITLE = "뉴코인(NEW) 신규 거래지원 안내 (KRW, BTC, USDT 마켓)"
-
-
-@pytest.fixture
-def world(home: Path, postgres_url: str) -> Iterator[World]:
-    made = World(home, postgres_url).open()
-    yield made
-    made.close()
 
 
 def test_a_listing_fills_everybody_once_with_a_take_profit(world: World) -> None:

@@ -5,8 +5,6 @@ Between trader and exchange stands a proxy that loses requests and answers. Judg
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -19,21 +17,9 @@ PLACE = "/api/v2/mix/order/place-order"
 PROTECT = "/api/v2/mix/order/place-tpsl-order"
 
 
-@pytest.fixture
-def world(home: Path, postgres_url: str) -> Iterator[World]:
-    made = World(home, postgres_url).open()
-    made.symbol("NEWUSDT", "2.5")
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def proxy(world: World) -> Iterator[Proxy]:
-    port = urlsplit(world.url).port
-    assert port is not None
-    made = Proxy(port)
-    yield made
-    made.close()
+@pytest.fixture(autouse=True)
+def listed(world: World) -> None:
+    world.symbol("NEWUSDT", "2.5")
 
 
 def start(world: World, proxy: Proxy) -> None:

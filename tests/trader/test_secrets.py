@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
 import psutil
-import pytest
 
 from tests.trader.world import World, eventually
 
 TITLE = "뉴코인(NEW) 신규 거래지원 안내 (KRW, BTC, USDT 마켓)"
-
-
-@pytest.fixture
-def world(home: Path, postgres_url: str) -> Iterator[World]:
-    made = World(home, postgres_url).open()
-    yield made
-    made.close()
 
 
 def test_no_secret_is_written_anywhere(world: World) -> None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from decimal import Decimal
-from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -25,21 +22,9 @@ POSITION_MODE = "/api/v2/mix/account/set-position-mode"
 FUTURES = {"productType": "USDT-FUTURES", "marginCoin": "USDT"}
 
 
-@pytest.fixture
-def world(home: Path, postgres_url: str) -> Iterator[World]:
-    made = World(home, postgres_url).open()
-    made.symbol("NEWUSDT", "2.5")
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def proxy(world: World) -> Iterator[Proxy]:
-    port = urlsplit(world.url).port
-    assert port is not None
-    made = Proxy(port)
-    yield made
-    made.close()
+@pytest.fixture(autouse=True)
+def listed(world: World) -> None:
+    world.symbol("NEWUSDT", "2.5")
 
 
 def plans(world: World, number: int = 0) -> list[str]:
