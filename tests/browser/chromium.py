@@ -14,6 +14,7 @@ Only the standard library is used, so that any Python can run it, before anythin
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import os
 import re
@@ -32,6 +33,8 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 PACKAGES = ("chromium", "fonts-dejavu-core", "fonts-nanum")  # titles of notices are Korean
 #: Never shadowed by an unpacked copy: the loader and the C library must be of one build.
 KEEP_FROM_SYSTEM = re.compile(r"^(libc6|libc-bin|base-files|dpkg|apt|libapt-pkg)[._]")
+#: What Playwright's driver needs of the system besides the C and C++ libraries.
+DRIVER_LIBRARY = "libatomic.so.1"
 UPDATE_TIMEOUT_S = 300
 DOWNLOAD_TIMEOUT_S = 900
 LAUNCH_TIMEOUT_S = 60
@@ -274,6 +277,26 @@ def provide() -> Path:
             return install_as_root()
         except ChromiumError:  # a read-only system, a package state that somebody has to repair
             return install_as_user(base)
+
+
+def lend_libraries(browser: Path) -> None:
+    """Let Playwright's own driver find libatomic beside an unpacked browser where the system has none.
+
+    Only this one library is lent: the driver brings or finds its others.
+    """
+    try:
+        ctypes.CDLL(DRIVER_LIBRARY)
+    except OSError:
+        found = next(iter(browser.parent.glob(f"root/usr/lib/*/{DRIVER_LIBRARY}")), None)
+        if found is None:
+            raise ChromiumError(f"{DRIVER_LIBRARY} is missing: install the package libatomic1") from None
+        folder = browser.parent / "driver"
+        folder.mkdir(exist_ok=True)
+        link = folder / DRIVER_LIBRARY
+        if not link.exists():
+            link.symlink_to(found)
+        before = os.environ.get("LD_LIBRARY_PATH")
+        os.environ["LD_LIBRARY_PATH"] = f"{folder}:{before}" if before else str(folder)
 
 
 @cache

@@ -34,6 +34,7 @@ class Opened:
 def browser() -> Iterator[Browser]:
     """One headless browser; raises ``ChromiumError`` when there is none to be had."""
     path = chromium.provide()
+    chromium.lend_libraries(path)
     with sync_playwright() as driver:
         flags = chromium.launch_flags(path)
         running = driver.chromium.launch(

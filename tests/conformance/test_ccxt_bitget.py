@@ -245,6 +245,9 @@ def test_the_unified_probe_finds_a_classic_account(venue: ccxt.bitget) -> None:
     assert venue.options["uta"] is False
 
 
+@pytest.mark.filterwarnings(
+    "ignore:enable_cleanup_closed ignored:DeprecationWarning"
+)  # said by ccxt's own use
 async def test_the_whole_way_of_a_trade_async(
     async_venue: ccxt.async_support.bitget, control: Control, account: dict[str, Any]
 ) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
+import weakref
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from pathlib import Path
@@ -85,6 +86,8 @@ class SqliteStore:
             where = str(path)
         try:
             self._db = sqlite3.connect(where, isolation_level=None)
+            # A store that nobody closed (an engine in memory) lets its database go with it.
+            weakref.finalize(self, self._db.close)
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")
             self._db.execute("PRAGMA journal_size_limit = 16777216")

@@ -228,6 +228,7 @@ async def test_a_file_that_is_cut_plays_what_is_there(tmp_path: Path) -> None:
         (gzip.compress(b'1723161255030314667 {"channel":"x"}\n'), "no frames of a Binance"),
         (gzip.compress(b"1" * 4000)[:20], "line 1"),
     ],
+    ids=["no gzip", "empty", "empty gzip", "rubbish", "another stream", "cut"],
 )
 def test_an_unusable_file_is_one_clear_line(tmp_path: Path, content: bytes, says: str) -> None:
     path = tmp_path / "a.gz"
