@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -56,6 +57,32 @@ def test_the_page_shows_what_the_ledger_holds(world: World, web: WebServer, chro
         for person in (anna, ben):
             compare_closed(world, person, seen)
         assert shown.complaints == []
+
+
+def test_the_page_is_right_after_the_trader_was_killed(world: World, web: WebServer, chrome: Browser) -> None:
+    world.symbol("NEWUSDT", "2.5")
+    anna = world.person("anna", amount="100", leverage="10", take_profit="100")
+    ben = world.person("ben", amount="40", leverage="20", take_profit="100")
+    killed = world.start_trader()
+    world.armed("NEWUSDT")
+    with session.opened(chrome, web.url) as shown:
+        seen = shown.page
+        world.notice(TITLE)
+        for person in (anna, ben):
+            world.filled(person)
+        killed.end(signal.SIGKILL)
+        page.banner(seen, "stale").wait_for(timeout=30_000)
+        world.start_trader()
+        world.armed()
+        page.banner(seen, "stale").wait_for(state="detached", timeout=30_000)
+        page.eventually(seen, lambda: len(page.positions(seen)) == 2, "both positions")
+        page.open_notices(seen)
+        page.eventually(
+            seen, lambda: [o.attributes["state"] for o in entries(seen)] == ["filled"] * 2, "one order each"
+        )
+        assert [world.entries(person) for person in (anna, ben)] == [1, 1]
+        for person in (anna, ben):
+            compare_open(world, person, seen)
 
 
 def entries(seen: Page) -> list[page.Block]:
