@@ -24,14 +24,12 @@ import uvloop
 from shared import clock, installation, logs
 from shared.db import embedded
 from shared.domain.account import Mode
-from shared.domain.order import OrderState
 from shared.errors import StartError
 from shared.settings import Settings
 from shared.vault import TraderKeys
 from trader import ops, status, warmstart
 from trader.desk import Desk, Host
 from trader.directory import Directory, Member
-from trader.lane import Lane
 from trader.listings.detector import Detector
 from trader.listings.upbit import UpbitSource
 from trader.net.http import Origin
@@ -39,6 +37,7 @@ from trader.net.tls import client_context
 from trader.orders.gateway import Gateway
 from trader.orders.journal import Entry, Journal
 from trader.orders.tracker import Tracked, Tracker
+from trader.orders.unfinished import WAITING
 from trader.recorder import Recorder
 from trader.rehearsal import Rehearsal
 from trader.sniper import Sniper
@@ -87,7 +86,7 @@ class Trader:
             live_enabled=settings.live,
             timeout_s=settings.trader.order_timeout_s,
             patience_s=PATIENCE_S,
-            on_settle=self._answered,
+            on_settle=self._tell_member,
         )
         self.recorder = Recorder(
             url,
@@ -164,13 +163,11 @@ class Trader:
     def _changed(self, order: Tracked) -> None:
         self.recorder.wake()
         self._order_news.set()
+        self._tell_member(order)
+
+    def _tell_member(self, order: Tracked) -> None:
         for desk in self.desks.values():
             if member := desk.members.get(order.intent.account_id):
-                member.order_changed(order)
-
-    def _answered(self, lane: Lane, order: Tracked) -> None:
-        for desk in self.desks.values():
-            if member := desk.members.get(lane.account.id):
                 member.order_changed(order)
 
     # Life
@@ -245,9 +242,8 @@ class Trader:
 
     def _awaited(self) -> bool:
         """Whether an order of an account at work has no known outcome; others cannot be asked about."""
-        waiting = (OrderState.INTENDED, OrderState.SENT, OrderState.UNKNOWN)
         return any(
-            order.state in waiting
+            order.state in WAITING
             for desk in self.desks.values()
             for member in desk.members.values()
             for order in member.settler.unfinished()

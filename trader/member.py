@@ -98,7 +98,7 @@ class ActiveMember:
     def held(self) -> frozenset[str] | None:
         """Symbols on which the account has a position, by the last reading; None before the first."""
         last = self.book.last
-        return None if last is None else frozenset(last.symbols)
+        return None if last is None else last.symbols
 
     @property
     def idle(self) -> bool:
@@ -117,10 +117,6 @@ class ActiveMember:
         if order.needs_take_profit or order.intent.step is not Step.ENTRY:
             self.protector.wake()
         self.book.hint()
-
-    def answered(self, order: Tracked) -> None:
-        """The gateway got an answer, or gave up waiting for one."""
-        self.order_changed(order)
 
     def _backfill(self) -> None:
         """The stream is (again) active: what it missed is asked for."""

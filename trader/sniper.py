@@ -12,7 +12,7 @@ from decimal import Decimal
 import structlog
 
 from shared import clock
-from shared.domain.ids import client_id
+from shared.domain.ids import client_id, listing_cause
 from shared.domain.instrument import Instrument
 from shared.domain.notice import Notice
 from shared.domain.order import OrderType, Side, Step
@@ -33,11 +33,6 @@ log = structlog.get_logger(__name__)
 
 STRATEGY = "listing"
 SOURCE = "upbit"
-
-
-def cause_of(notice: Notice, symbol: str) -> str:
-    """The cause of a listing order; its client id follows from it."""
-    return f"listing:{notice.key}:{symbol}"
 
 
 class Sniper:
@@ -257,7 +252,7 @@ class Sniper:
         plan: EntryPlan | None,
     ) -> records.Intent:
         account = member.account
-        cause = cause_of(notice, coin.symbol)
+        cause = listing_cause(notice.key, coin.symbol)
         now = clock.now_ns()
         return records.Intent(
             client_id=client_id(self._prefix, account.id, cause, 0, Step.ENTRY),

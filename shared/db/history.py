@@ -40,6 +40,7 @@ from shared.db.tables import (
     Position,
     User,
 )
+from shared.domain.ids import listing_cause
 
 STAMPS = (
     "seen_ns",
@@ -221,13 +222,8 @@ def beat(  # noqa: PLR0917  (one row, column by column)
     session.execute(statement.on_conflict_do_update(index_elements=["service"], set_=row))
 
 
-def cause(notice_key: str, symbol: str) -> str:
-    """The cause of every order that a coin of a notice led to."""
-    return f"listing:{notice_key}:{symbol}"
-
-
 def _led_to(session: Session, notices: list[Notice], whose: ColumnElement[bool]) -> dict[str, list[OrderRow]]:
-    owner = {cause(notice.key, symbol): notice.key for notice in notices for symbol in notice.symbols}
+    owner = {listing_cause(notice.key, symbol): notice.key for notice in notices for symbol in notice.symbols}
     if not owner:
         return {}
     rows = _order_rows(session, _orders().where(Intent.cause.in_(owner), whose).limit(MAX_NOTICE_ORDERS))

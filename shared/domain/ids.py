@@ -19,6 +19,11 @@ def base62(number: int, length: int) -> str:
     return "".join(reversed(digits))
 
 
+def listing_cause(notice_key: str, symbol: str) -> str:
+    """The cause of every order that one coin of a notice leads to: the trader writes it, pages look it up."""
+    return f"listing:{notice_key}:{symbol}"
+
+
 def client_id(prefix: str, account_id: int, cause: str, leg: int, step: str, *, attempt: int = 0) -> str:
     """``prefix`` (this installation, 4 characters) + 26 base-62 digits of a hash of the cause.
 

@@ -49,7 +49,7 @@ class Gateway:
         live_enabled: bool,
         timeout_s: float,
         patience_s: float,
-        on_settle: Callable[[Lane, Tracked], None],
+        on_settle: Callable[[Tracked], None],
     ) -> None:
         self._tracker = tracker
         self._live_enabled = live_enabled
@@ -182,7 +182,7 @@ class Gateway:
             self._tracker.update(update)
         except JournalError as error:
             log.error("gateway.answer_not_journaled", client_id=client_id, error=str(error))
-        self._on_settle(lane, order)
+        self._on_settle(order)
 
     def _read(self, lane: Lane, client_id: str, response: Response) -> records.Update:
         try:
