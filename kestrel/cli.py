@@ -16,7 +16,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from kestrel import console, environment
-from kestrel.commands import operations, people, processes, reading
+from kestrel.commands import facts, operations, people, processes, reading
 from shared.errors import KestrelError
 
 UNEXPECTED = 1
@@ -43,6 +43,7 @@ def root(
 processes.register(app)
 people.register(app)
 reading.register(app)
+facts.register(app)
 operations.register(app)
 
 

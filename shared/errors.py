@@ -18,6 +18,10 @@
     │   ├── OutcomeUnknownError      it may have been executed: *unknown*, never *no*
     │   ├── VenueRefusedError        the venue said no; carries code and text
     │   └── ProtocolError            an answer that cannot be what the venue documents
+    ├── SourceError                  something between us and a source of facts (exit code 9)
+    │   ├── SourceAwayError          away, busy or cut short: asking again can help
+    │   ├── SourceRefusedError       it will not serve us: asking again cannot help
+    │   └── SourceDataError          what came is not what the source documents
     ├── RefusedError                 our own gate refused an order before it was sent
     └── JournalError                 the journal cannot be written or read
 
@@ -102,6 +106,29 @@ class VenueRefusedError(VenueError):
 
 
 class ProtocolError(VenueError):
+    pass
+
+
+class SourceError(KestrelError):
+    exit_code = 9
+
+
+class SourceAwayError(SourceError):
+    """No usable answer this time: network, timeout, 429, 5xx, a body cut short.
+
+    ``retry_after_s`` is what the source asked us to wait, 0 when it did not say.
+    """
+
+    def __init__(self, message: str, retry_after_s: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class SourceRefusedError(SourceError):
+    pass
+
+
+class SourceDataError(SourceError):
     pass
 
 

@@ -4,8 +4,8 @@ Every field's description begins with its unit. A wrong value or an unknown name
 start, by name. What belongs to a user or an account is not here but in ``shared/rules/preferences.py``.
 
 A ``.env`` is looked for in the current directory and in the checkout; the environment wins over
-both, the current directory over the checkout. ``KESTREL_ENV_FILE`` names another file instead of
-the two. ``python -m shared.settings`` prints ``.env.example``.
+both, the current directory over the checkout. ``KESTREL_ENV_FILE`` names another file (or several,
+with ``:`` between them, the strongest last) instead of the two. ``python -m shared.settings`` prints ``.env.example``.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -22,12 +23,14 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared import redact
 from shared.errors import SettingsError
 
 PREFIX = "KESTREL_"
 NESTED = "__"
 ENV_FILE = f"{PREFIX}ENV_FILE"
 ROOT = Path(__file__).resolve().parent.parent
+SHORTEST_PASSWORD = 8
 
 
 def _url(*schemes: str) -> AfterValidator:
@@ -53,6 +56,14 @@ def _postgres_url(secret: SecretStr) -> SecretStr:
     if scheme not in ("postgresql", "postgres", "postgresql+psycopg") or not rest:
         raise ValueError("write postgresql://user:password@host:port/database")
     return SecretStr(f"postgresql://{rest}")
+
+
+def _who(secret: SecretStr) -> SecretStr:
+    """``user:password``; the value is never part of the message."""
+    user, _, password = secret.get_secret_value().partition(":")
+    if not user or len(password) < SHORTEST_PASSWORD:
+        raise ValueError(f"write user:password, the password with at least {SHORTEST_PASSWORD} characters")
+    return secret
 
 
 def _list(value: object) -> object:
@@ -164,6 +175,50 @@ class DatabaseSettings(Section):
     )
 
 
+class FlowsSettings(Section):
+    run: bool = Field(True, description="true/false: `kestrel up` starts the Prefect server and its worker")
+    port: int = Field(
+        4200, ge=0, le=65535, description="port: Prefect's page and API, on 127.0.0.1; 0 = any free one"
+    )
+    worker_port: int = Field(
+        4210, ge=0, le=65535, description="port: health of the worker, on 127.0.0.1; 0 = any free one"
+    )
+    database_url: Annotated[SecretStr, AfterValidator(_postgres_url)] | None = Field(
+        None,
+        description="URL: Prefect's own database; empty = `prefect` on the embedded Postgres, else NAME_prefect beside KESTREL_DATABASE_URL",
+    )
+    password: Annotated[SecretStr, AfterValidator(_who)] | None = Field(
+        None, description="user:password: what Prefect's page and API ask for; empty = nothing"
+    )
+    limit: int = Field(2, ge=1, le=64, description="runs: flow runs at the same time; each is a process")
+
+
+class CotSettings(Section):
+    socrata_url: HttpUrl = Field(
+        "https://publicreporting.cftc.gov", description="URL: query service of the CFTC"
+    )
+    files_url: HttpUrl = Field(
+        "https://www.cftc.gov/files/dea/history", description="URL: folder of the CFTC's yearly files"
+    )
+    app_token: SecretStr | None = Field(
+        None,
+        description="text: application token of the query service; empty = none, which works with a lower limit",
+    )
+    timeout_s: float = Field(30.0, gt=0, le=600, description="seconds: the longest silence of a source")
+    retry_s: float = Field(
+        5.0,
+        ge=0,
+        le=600,
+        description="seconds: before the first repetition of what failed; doubled each time",
+    )
+    history_from: date = Field(
+        date(2006, 6, 13), description="date: the history begins here when nothing is stored"
+    )
+    overlap_weeks: int = Field(
+        8, ge=0, le=520, description="weeks: read again each time, to find corrections"
+    )
+
+
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
@@ -192,13 +247,15 @@ class Settings(BaseSettings):
     upbit: UpbitSettings = UpbitSettings()
     trader: TraderSettings = TraderSettings()
     database: DatabaseSettings = DatabaseSettings()
+    flows: FlowsSettings = FlowsSettings()
+    cot: CotSettings = CotSettings()
 
 
 def env_files() -> list[Path]:
     """The ``.env`` files that are read, the strongest last."""
     named = os.environ.get(ENV_FILE)
     if named:
-        return [Path(named)]
+        return [Path(part) for part in named.split(os.pathsep) if part]
     return [path for path in dict.fromkeys((ROOT / ".env", Path.cwd() / ".env")) if path.is_file()]
 
 
@@ -216,13 +273,28 @@ def load() -> Settings:
     read = env_files()
     _refuse_unknown(read)
     try:
-        return Settings(_env_file=read)
+        found = Settings(_env_file=read)
     except ValidationError as error:
         wrong = "; ".join(
             f"{PREFIX}{NESTED.join(str(part) for part in item['loc']).upper()}: {item['msg'].removeprefix('Value error, ')}"
             for item in error.errors(include_input=False, include_url=False)
         )
         raise SettingsError(f"wrong setting: {wrong}") from None
+    for secret in secrets(found):
+        redact.hide(secret)
+    return found
+
+
+def secrets(model: BaseModel) -> Iterator[str]:
+    """Every secret value of the settings: whole, and the passwords inside URLs and ``user:password``."""
+    for name in type(model).model_fields:
+        value = getattr(model, name)
+        if isinstance(value, BaseModel):
+            yield from secrets(value)
+        elif isinstance(value, SecretStr):
+            text = value.get_secret_value()
+            inner = urlsplit(text).password if "://" in text else text.partition(":")[2]
+            yield from (part for part in (text, inner) if part and len(part) >= SHORTEST_PASSWORD)
 
 
 def _refuse_unknown(read: list[Path]) -> None:
@@ -273,6 +345,8 @@ def _text(default: object) -> str:
         return str(default).lower()
     if isinstance(default, list):
         return json.dumps(default)
+    if isinstance(default, date):
+        return default.isoformat()
     return str(default) if isinstance(default, (str, int, float)) else ""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import psycopg
 from sqlalchemy import Engine, create_engine
@@ -55,6 +56,22 @@ def session(source: Engine) -> Iterator[Session]:
     """
     with translated(), Session(source, expire_on_commit=False) as opened, opened.begin():
         yield opened
+
+
+@contextmanager
+def transaction(url: str) -> Iterator[psycopg.Connection[Any]]:
+    """A plain psycopg connection for one transaction: for COPY, and SQL that no model stands for."""
+    forget_environment()
+    with (
+        translated(),
+        psycopg.connect(
+            url,
+            connect_timeout=CONNECT_S,
+            application_name="kestrel",
+            options=f"-c statement_timeout={STATEMENT_MS} -c timezone=UTC",
+        ) as connection,
+    ):
+        yield connection
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
+from shared.db import facts  # noqa: F401  (its tables register themselves)
 from shared.db.tables import Base
 
 context.configure(

@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from shared.db import schema
 from shared.db.engine import engine
+from shared.db.facts import CotRevision  # noqa: F401  (its tables register themselves)
 from shared.db.tables import Base
 from shared.errors import DatabaseError, SchemaError
 
