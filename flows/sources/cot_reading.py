@@ -10,7 +10,7 @@ from datetime import date
 
 import msgspec
 
-from shared.domain.cot import Positions, Report, columns, identity_error
+from shared.domain.cot import OTHER_CONTRACTS, Positions, Report, columns, identity_error, market_of
 from shared.errors import SourceDataError
 from shared.rules.cot_calendar import scheduled_release
 
@@ -60,6 +60,13 @@ def check(row: Positions) -> None:
     error = identity_error(row)
     if error is not None:
         raise RowError(error)
+
+
+def known_name(code: str) -> str:
+    """A name for a market whose source prints none: ours, or its code."""
+    market = market_of(code)
+    members = OTHER_CONTRACTS if market is None else market.members
+    return next((member.name for member in members if member.code == code), code)
 
 
 def released(rows: list[Positions], now_ns: int) -> int:

@@ -21,15 +21,17 @@ from pathlib import Path, PurePath
 from typing import BinaryIO, Final
 
 from flows.sources import cot_values, headings, packed
-from flows.sources.cot_reading import Collector, Reading, RowError, check, plain
+from flows.sources.cot_reading import Collector, Reading, RowError, check, known_name, plain
 from flows.sources.headings import Layout
 from shared import clock
-from shared.domain.cot import CODES, OTHER_CONTRACTS, Positions, columns, market_of
+from shared.domain.cot import CODES, Positions, columns
 from shared.errors import NotFoundError, SourceDataError
 
 PREAMBLE: Final = 20
 """So many lines may stand before the first one that tells what the file is."""
 _CODE_IN_NAME: Final = re.compile(r"(?:^|[_-])([0-9][0-9A-Z]{4}[0-9A-Z+])(?:\.[a-z]+)*$")
+_COMBINED_NAME: Final = re.compile(r"(?:^|/)(?:deahistfo|annualof|com95_16|deacom)", re.IGNORECASE)
+"""The legacy report with options: the same columns as without, and nothing within the file to tell them apart."""
 _DOS_END: Final = b" \t\r\n\x1a"
 
 
@@ -101,6 +103,8 @@ class _Reader:
         self._today = today
         self._layout: Layout | None = None
         self._collector: Collector | None = None
+        self._doubt = ""
+        """Why a line of the right width was not taken for a row, while the layout is unknown."""
 
     def read(self) -> Collector:
         before: list[packed.Line] = []
@@ -117,7 +121,7 @@ class _Reader:
             elif len(before) == PREAMBLE:
                 break
         if self._collector is None:
-            raise SourceDataError(_unknown(self._text.name, before))
+            raise SourceDataError(_unknown(self._text.name, before, self._doubt))
         return self._collector
 
     def _recognise(self, line: packed.Line) -> bool:
@@ -133,6 +137,10 @@ class _Reader:
         return True
 
     def _use(self, layout: Layout) -> None:
+        if layout.kind is None and _COMBINED_NAME.search(self._text.name):
+            raise SourceDataError(
+                f"{self._text.name}: by its name the report combined with options, which is not used: take deacot<year>.zip"
+            )
         if layout.code is None and self._code is None:
             self._code = _code_in(self._text.name)
         self._layout = layout
@@ -144,7 +152,8 @@ class _Reader:
             if len(cells) == layout.width:
                 try:
                     self._row(layout, cells)
-                except RowError:
+                except RowError as error:
+                    self._doubt = str(error)
                     return None
                 return layout
         return None
@@ -210,13 +219,6 @@ class _Reader:
         return row
 
 
-def known_name(code: str) -> str:
-    """A name for a market whose source prints none: ours, or its code."""
-    market = market_of(code)
-    members = OTHER_CONTRACTS if market is None else market.members
-    return next((member.name for member in members if member.code == code), code)
-
-
 def _values(layout: Layout, cells: Sequence[str]) -> tuple[int, ...]:
     values: list[int] = []
     try:
@@ -274,11 +276,12 @@ def _code_in(name: str) -> str:
     return match[1]
 
 
-def _unknown(name: str, lines: Sequence[packed.Line]) -> str:
+def _unknown(name: str, lines: Sequence[packed.Line], doubt: str) -> str:
     if not lines:
         return f"{name} is empty"
+    widths = " or ".join(str(layout.width) for layout in headings.WITHOUT_HEADINGS)
     return (
-        f"{name} is no Commitments of Traders file: no line of headings, and no rows of "
-        f"{' or '.join(str(layout.width) for layout in headings.WITHOUT_HEADINGS)} columns; "
-        f"it begins {plain(_decoded(lines[0]), 60)!r}"
+        f"{name} is no Commitments of Traders file: no line of headings, and no rows of {widths} columns"
+        + (f" that could be read ({doubt})" if doubt else "")
+        + f"; it begins {plain(_decoded(lines[0]), 60)!r}"
     )

@@ -22,8 +22,7 @@ import msgspec
 from pydantic import SecretStr
 
 from flows.sources import cot_values, headings, http
-from flows.sources.cot_reading import Collector, Reading, RowError, check, plain
-from flows.sources.cot_text import known_name
+from flows.sources.cot_reading import Collector, Reading, RowError, check, known_name, plain
 from shared import clock
 from shared.domain.cot import Positions, Report, columns
 from shared.errors import SettingsError, SourceAwayError, SourceDataError, UsageError

@@ -218,6 +218,21 @@ def test_the_two_reports_in_one_file_are_refused_whole(headings: bool) -> None:
             parse(text(first) + text(second, headings=headings))
 
 
+@pytest.mark.parametrize("name", ["annualof.txt", "deahistfo2024.zip", "y.zip/Com95_16.txt", "deacom.txt"])
+def test_the_legacy_report_with_options_is_known_by_its_name_alone(name: str) -> None:
+    with pytest.raises(
+        SourceDataError, match="by its name the report combined with options, which is not used"
+    ):
+        parse(text(LEGACY), name)
+    clean(parse(text(TFF), name), TFF)
+
+
+def test_a_combined_file_without_headings_says_why_it_is_none() -> None:
+    content = text(TFF, headings=False).replace(b"FutOnly", b"Combined")
+    with pytest.raises(SourceDataError, match="'Combined' and not FutOnly"):
+        parse(content, "FinComWk.txt")
+
+
 def test_a_zip_may_hold_several_files() -> None:
     content = zipped({"annual.txt": text(LEGACY), "FinFutYY.txt": text(TFF), "readme.md": b"#"})
     readings = cot_text.read_bytes(content, "both.zip", now_ns=NOW)
