@@ -1,4 +1,4 @@
-"""``streamlit run dashboards/web/app.py``: the web page of this installation."""
+"""``streamlit run dashboards/web/app.py``: the web pages of this installation."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboards.web import data, overview
+from dashboards.web import cot_page, data, overview
 from dashboards.web.reader import Reader
 from shared import logs
 from shared.db import embedded
@@ -25,6 +25,22 @@ def reader() -> Reader:
     return made
 
 
-st.set_page_config(page_title="Kestrel", page_icon=str(HERE / "kestrel.svg"), layout="wide")
+def show_overview() -> None:
+    overview.show(reader(), data.Scope(), PAGES)
+
+
+def show_cot() -> None:
+    port = settings().flows.port
+    address = f"http://127.0.0.1:{port}" if port else "its address is in the table of `kestrel up`"
+    cot_page.show(reader(), PAGES, address)
+
+
+PAGES = (
+    st.Page(show_overview, title="Overview", url_path="overview", default=True),
+    st.Page(show_cot, title="COT", url_path="cot"),
+)
+page = st.navigation(list(PAGES), position="hidden")
+st.set_page_config(page_title=f"{page.title} · Kestrel", page_icon=str(HERE / "kestrel.svg"), layout="wide")
 st.html(HERE / "theme.css")
-overview.show(reader(), data.Scope())
+st.html(HERE / "cot.css")
+page.run()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from shared import clock
@@ -12,6 +13,8 @@ MINUS = "\u2212"
 NONE = "\u2014"
 
 _DAY_S = 86_400
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def _sign(value: Decimal, *, always: bool) -> str:
@@ -103,3 +106,51 @@ def clock_time(ns: int, now_ns: int) -> str:
     moment, today = clock.utc(ns), clock.utc(now_ns)
     text = moment.strftime("%H:%M:%S UTC")
     return text if moment.date() == today.date() else f"{moment.strftime('%Y-%m-%d')} {text}"
+
+
+def day(when: date, *, week_day: bool = True) -> str:
+    """``Tue 22 Sep 2026``, the same in every locale."""
+    text = f"{when.day} {_MONTHS[when.month - 1]} {when.year}"
+    return f"{_DAYS[when.weekday()]} {text}" if week_day else text
+
+
+def until(ns: int) -> str:
+    """A countdown in words, in its two largest units: ``in 2 days 4 hours``, ``in 12 minutes``."""
+    minutes = max(0, ns) // (60 * clock.SECOND)
+    if minutes < 1:
+        return "any moment now"
+    days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
+    parts = [(days, "day"), (hours, "hour"), (0 if days else minutes, "minute")]
+    return "in " + " ".join(count(number, unit) for number, unit in parts if number)
+
+
+def count(number: int, unit: str) -> str:
+    """``1 week``, ``2 weeks``."""
+    return f"{number} {unit}" if number == 1 else f"{_grouped(Decimal(number), 0)} {unit}s"
+
+
+#: Powers of ten that a person reads at a glance; "bn" is 10⁹ and "tn" 10¹² in the language of markets.
+_SCALES = ((Decimal(10) ** 12, "tn"), (Decimal(10) ** 9, "bn"), (Decimal(10) ** 6, "M"))
+
+
+def scale(largest: Decimal) -> tuple[Decimal, str]:
+    """What to divide by, and its name, so that a number of this size is short; thousands stay written out."""
+    return next(((size, name) for size, name in _SCALES if abs(largest) >= size), (Decimal(1), ""))
+
+
+def compact(value: Decimal | None, *, signed: bool = False) -> str:
+    """A large size in three to four digits: ``24 310``, ``1.25 M``, ``−12.4 bn``."""
+    if value is None:
+        return NONE
+    size, name = scale(value)
+    shown = value / size
+    if not name:
+        places = 0 if abs(shown) >= 100 else 1
+        return amount(shown, places, signed=signed)
+    places = 2 if abs(shown) < 10 else 1 if abs(shown) < 100 else 0
+    return f"{amount(shown, places, signed=signed)}{THIN}{name}"
+
+
+def points(value: float | None, places: int = 1, *, signed: bool = False) -> str:
+    """A percentage, index or score that is a float because nobody is paid by it."""
+    return NONE if value is None else amount(Decimal(repr(value)), places, signed=signed)

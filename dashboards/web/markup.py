@@ -8,22 +8,25 @@ from html import escape
 from dashboards.web import figures
 from dashboards.web.elements import attribute, change, code, number, sparkline, table
 from dashboards.web.views import Banner, Card, Pill, PositionView, Tile
+from shared import clock
 
 _TONE_SIGN = {"good": "●", "warning": "▲", "bad": "■", "idle": "○"}
 
 
-def header(pills: tuple[Pill, ...], now_ns: int) -> str:
+def brand() -> str:
+    return '<div class="k-brand"><span class="k-logo" aria-hidden="true"></span><h1>Kestrel</h1></div>'
+
+
+def header(pills: tuple[Pill, ...], now_ns: int, *, seconds: bool = True) -> str:
+    """The state of the system and the time, to the second where the page is drawn as often."""
+    now = figures.clock_time(now_ns, now_ns) if seconds else f"{clock.utc(now_ns):%H:%M} UTC"
     shown = "".join(
         f'<li class="k-pill k-{pill.tone}" data-testid="pill-{pill.name}" data-value="{attribute(pill.value)}">'
         f'<span class="k-sign" aria-hidden="true">{_TONE_SIGN[pill.tone]}</span>'
         f'<span class="k-dim">{escape(pill.label)}</span> {escape(pill.value)}</li>'
         for pill in pills
     )
-    return (
-        f'<header class="k-header"><div class="k-brand"><span class="k-logo" aria-hidden="true"></span><h1>Kestrel</h1></div>'
-        f'<ul class="k-pills">{shown}<li class="k-clock k-num" data-testid="clock">'
-        f"{figures.clock_time(now_ns, now_ns)}</li></ul></header>"
-    )
+    return f'<ul class="k-pills">{shown}<li class="k-clock k-num" data-testid="clock">{now}</li></ul>'
 
 
 def banners(found: Iterable[Banner]) -> str:

@@ -1,4 +1,4 @@
-"""The overview page: the only module that calls Streamlit's elements.
+"""The overview page: calls Streamlit's elements, and decides nothing.
 
 Every block has its fixed place and key, so that a refresh changes what is in a block and never which
 block is where: open expanders stay open and nothing jumps.
@@ -6,9 +6,12 @@ block is where: open expanders stay open and nothing jumps.
 
 from __future__ import annotations
 
-import streamlit as st
+from collections.abc import Sequence
 
-from dashboards.web import charts, markup, notice_markup, views
+import streamlit as st
+from streamlit.navigation.page import Page
+
+from dashboards.web import charts, frame, markup, notice_markup, views
 from dashboards.web.data import Scope
 from dashboards.web.elements import empty, section
 from dashboards.web.reader import DEFAULT_SPAN, SPANS, Reader, Reading
@@ -18,18 +21,16 @@ REFRESH_S = 1.0
 PERCENT, MONEY = "Percent", "Money"
 
 
-def show(reader: Reader, scope: Scope) -> None:
+def show(reader: Reader, scope: Scope, pages: Sequence[Page]) -> None:
     """Draw the page once and keep it live: only the fragment runs again, once a second."""
-    st.fragment(_live, run_every=REFRESH_S)(reader, scope)
+    st.fragment(_live, run_every=REFRESH_S)(reader, scope, pages)
 
 
-def _live(reader: Reader, scope: Scope) -> None:
+def _live(reader: Reader, scope: Scope, pages: Sequence[Page]) -> None:
     span = st.session_state.get("span") or DEFAULT_SPAN
     reading = reader.read(scope, span)
     page = views.page(reading, clock.now_ns())
-    with st.container(key="top", gap=None):
-        st.html(markup.header(page.pills, page.now_ns))
-        st.html(markup.banners(page.banners))
+    frame.top(pages, page.pills, page.banners, page.now_ns)
     with st.container(key="body", gap="medium"):
         if page.empty:
             st.html(markup.welcome())

@@ -8,8 +8,8 @@ What is kept is bounded: one picture and one chart per scope and span, and short
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from decimal import Decimal, InvalidOperation
 from threading import Lock
 from typing import TypeVar
@@ -19,12 +19,15 @@ import structlog
 from sqlalchemy import Engine
 from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
-from dashboards.web import data
+from dashboards.web import cot_data, data
 from shared import clock
 from shared.db.rows import HeartbeatRow
+from shared.domain.cot import Report
 from shared.errors import DatabaseError
 
 REFRESH_NS = 800 * clock.MILLISECOND
+COT_REFRESH_NS = 2 * clock.SECOND
+"""Between two questions whether anything of a weekly report changed."""
 SPANS: dict[str, int] = {
     "1 h": 3_600 * clock.SECOND,
     "24 h": 86_400 * clock.SECOND,
@@ -57,6 +60,11 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     snapshot: data.Snapshot | None
     series: data.SeriesByAccount
     prices: dict[str, list[Decimal]]
+    away: Away | None
+
+
+class CotReading(msgspec.Struct, frozen=True, kw_only=True):
+    picture: cot_data.Picture | None
     away: Away | None
 
 
@@ -116,6 +124,8 @@ class Reader:
         self._tried: OrderedDict[data.Scope, int] = OrderedDict()
         self._snapshots: OrderedDict[data.Scope, data.Snapshot] = OrderedDict()
         self._charts: OrderedDict[tuple[data.Scope, str], _Chart] = OrderedDict()
+        self._cot: dict[Report, cot_data.Picture] = {}
+        self._cot_tried: dict[Report, int] = {}
         self._rings = PriceRings()
         self._away: Away | None = None
 
@@ -142,14 +152,30 @@ class Reader:
                 away=self._away,
             )
 
+    def cot(self, report: Report) -> CotReading:
+        """The newest picture of a report; its rows are only read again when something changed."""
+        with self._lock:
+            now_ns = clock.monotonic_ns()
+            if now_ns - self._cot_tried.get(report, -COT_REFRESH_NS) >= COT_REFRESH_NS:
+                with self._noticing():
+                    self._cot[report] = cot_data.read(self._connected(), report, self._cot.get(report))
+                self._cot_tried[report] = clock.monotonic_ns()
+            return CotReading(picture=self._cot.get(report), away=self._away)
+
     def _refresh(self, scope: data.Scope, span: str, *, due: bool) -> None:
-        try:
+        with self._noticing():
             source = self._connected()
             if due or scope not in self._snapshots:
                 snapshot = data.read(source, scope)
                 self._keep(self._snapshots, scope, snapshot)
                 self._rings.feed(snapshot.heartbeats)
             self._chart(source, scope, span)
+
+    @contextmanager
+    def _noticing(self) -> Iterator[None]:
+        """Whatever is asked inside, remember whether Postgres answered."""
+        try:
+            yield
         except ProgrammingError as error:
             self._lost(
                 "Postgres answers, but its tables are missing or of another version: run `kestrel db migrate`",

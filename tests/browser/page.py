@@ -1,4 +1,4 @@
-"""What the overview says, as data: read from stable attributes, never from the wording or the looks.
+"""What the pages say, as data: read from stable attributes, never from the wording or the looks.
 
 Every number on the page carries ``data-testid`` and its exact value in ``data-value``; these readers
 return the exact values (``Decimal``) together with the text that a person sees.
@@ -13,6 +13,29 @@ from decimal import Decimal
 from playwright.sync_api import Locator, Page, expect
 
 READY_MS = 30_000
+
+_CONTRAST = """
+() => {
+  const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
+  const rgba = colour => { canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1);
+    return [...canvas.getImageData(0, 0, 1, 1).data]; };
+  const light = ([r, g, b]) => [r, g, b].map(v => v / 255).map(v => v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4)
+    .reduce((sum, v, i) => sum + v * [.2126, .7152, .0722][i], 0);
+  const ground = element => { for (let e = element; e; e = e.parentElement) {
+    const found = rgba(getComputedStyle(e).backgroundColor); if (found[3] === 255) return found; } return [255, 255, 255]; };
+  const walker = document.createTreeWalker(document.querySelector('[data-testid=stMain]'), NodeFilter.SHOW_TEXT);
+  const found = [];
+  for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+    const element = node.parentElement;
+    if (!node.data.trim() || !element.checkVisibility() || ['STYLE', 'SCRIPT'].includes(element.tagName)) continue;
+    if (element.closest('[aria-hidden=true]')) continue;
+    const [a, b] = [light(rgba(getComputedStyle(element).color)), light(ground(element))].sort((x, y) => y - x);
+    const ratio = (a + .05) / (b + .05);
+    if (ratio < 4.5) found.push(`${ratio.toFixed(2)} ${node.data.trim().slice(0, 40)}`);
+  }
+  return found;
+}
+"""
 
 _COLLECT = """
 elements => elements.map(element => ({
@@ -136,3 +159,25 @@ def overflow(page: Page) -> int:
             document.documentElement.scrollWidth - window.innerWidth)"""
         )
     )
+
+
+def hard_to_read(page: Page) -> list[str]:
+    """Texts with a contrast below 4.5 to what is behind them (WCAG AA), each with its contrast."""
+    return list(page.evaluate(_CONTRAST))
+
+
+def go(page: Page, label: str) -> None:
+    """Follow a link of the navigation, which is in the window without opening anything."""
+    link = page.get_by_test_id("stPageLink-NavLink").filter(has_text=label)
+    expect(link).to_be_visible()
+    link.click()
+
+
+def markets(page: Page) -> dict[str, Block]:
+    """Key of a market -> its row in the table, with ``share``, ``share-change``, ``index-26``, ``-52``, ``-156``."""
+    return {row.attributes["market"]: row for row in blocks(page, "cot-market")}
+
+
+def groups(page: Page) -> dict[str, Block]:
+    """Group -> its row, with ``long``, ``short``, ``spread``, ``net``, ``net-change``, ``share`` and the indices."""
+    return {row.attributes["group"]: row for row in blocks(page, "cot-group")}

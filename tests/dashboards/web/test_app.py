@@ -2,61 +2,18 @@
 
 from __future__ import annotations
 
-import logging
-import re
-import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import streamlit as st
-import structlog
 from streamlit.testing.v1 import AppTest
 
 from shared import logs
 from shared.db.embedded import EmbeddedPostgres
-from shared.settings import ROOT, settings
+from tests.dashboards.pages import html, running, values
 from tests.dashboards.world import HOSTILE, TITLE, World
 
-APP = ROOT / "dashboards" / "web" / "app.py"
-
-
-def html(app: AppTest) -> str:
-    return "\n".join(str(found.proto.body) for found in app.get("html"))
-
-
-def values(app: AppTest, name: str) -> list[str]:
-    return re.findall(rf'data-testid="{name}" data-value="([^"]*)"', html(app))
-
-
-@pytest.fixture
-def app(postgres_url: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppTest]:
-    monkeypatch.setenv("KESTREL_DATABASE_URL", postgres_url)
-    monkeypatch.setenv("KESTREL_HOME", str(home))
-    yield from running()
-
-
-def running() -> Iterator[AppTest]:
-    settings.cache_clear()
-    st.cache_resource.clear()
-    yield AppTest.from_file(str(APP), default_timeout=30)
-    st.cache_resource.clear()
-    settings.cache_clear()
-
-
-@pytest.fixture(autouse=True)
-def own_logging() -> Iterator[None]:
-    """The page sets up the logging of its process, which here is everybody's."""
-    root = logging.getLogger()
-    before = (root.handlers[:], root.level, logging.raiseExceptions, logging.lastResort)
-    hooks = (sys.excepthook, threading.excepthook)
-    yield
-    logs.shutdown()
-    logging.captureWarnings(False)
-    structlog.reset_defaults()
-    root.handlers[:], root.level, logging.raiseExceptions, logging.lastResort = before
-    sys.excepthook, threading.excepthook = hooks
+pytestmark = pytest.mark.usefixtures("own_logging")
 
 
 @pytest.fixture

@@ -1,3 +1,4 @@
+from datetime import date
 from decimal import Decimal
 
 import pytest
@@ -115,3 +116,51 @@ def test_the_date_is_said_when_it_is_not_today() -> None:
     noon = 1_795_132_800 * clock.SECOND  # 2026-11-20 00:00:00 UTC
     assert figures.clock_time(noon + clock.SECOND, noon) == "00:00:01 UTC"
     assert figures.clock_time(noon - clock.SECOND, noon) == "2026-11-19 23:59:59 UTC"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (-5, "any moment now"),
+        (59, "any moment now"),
+        (60, "in 1 minute"),
+        (3_660, "in 1 hour 1 minute"),
+        (7_200, "in 2 hours"),
+        (86_400, "in 1 day"),
+        (2 * 86_400 + 4 * 3_600 + 59 * 60, "in 2 days 4 hours"),
+    ],
+)
+def test_a_countdown_is_said_in_its_two_largest_units(seconds: int, shown: str) -> None:
+    assert figures.until(seconds * clock.SECOND) == shown
+
+
+def test_days_are_the_same_in_every_locale() -> None:
+    assert figures.day(date(2026, 9, 22)) == "Tue 22 Sep 2026"
+    assert figures.day(date(2026, 1, 4), week_day=False) == "4 Jan 2026"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("0.5", "0.5"),
+        ("24310.4", f"24{THIN}310"),
+        ("999999", f"999{THIN}999"),
+        ("1250000", f"1.25{THIN}M"),
+        ("-12375000000", f"{MINUS}12.4{THIN}bn"),
+        ("216000000000", f"216{THIN}bn"),
+        ("1300000000000", f"1.30{THIN}tn"),
+    ],
+)
+def test_large_sizes_are_short(value: str, shown: str) -> None:
+    assert figures.compact(Decimal(value)) == shown
+    assert figures.compact(None) == "\u2014"
+
+
+def test_a_count_has_its_plural() -> None:
+    assert (figures.count(1, "week"), figures.count(1_200, "week")) == ("1 week", f"1{THIN}200 weeks")
+
+
+def test_a_float_is_shown_like_any_number() -> None:
+    assert figures.points(57.749, signed=True) == "+57.7"
+    assert figures.points(-0.04) == "0.0"
+    assert figures.points(None) == "\u2014"

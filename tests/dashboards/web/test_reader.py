@@ -7,12 +7,14 @@ import psycopg
 import pytest
 from sqlalchemy.exc import SQLAlchemyError
 
-from dashboards.web import data
+from dashboards.web import cot_data, data
 from dashboards.web.reader import MAX_SCOPES, Reader
 from shared import clock
 from shared.db import schema
 from shared.db.embedded import EmbeddedPostgres
+from shared.domain.cot import Report
 from shared.errors import DatabaseError
+from tests.dashboards.cot_rows import BITCOIN, CotWorld, row
 from tests.dashboards.world import KEY, US, World
 
 ALL = data.Scope()
@@ -264,3 +266,63 @@ def test_a_database_that_moved_is_found_again(postgres_url: str, later: Later) -
     assert reader.read(ALL).away is None
     reader.close()
     assert left == ["postgresql://kestrel:x@127.0.0.1:1/kestrel", postgres_url]
+
+
+@pytest.fixture
+def reports(postgres_url: str) -> Iterator[CotWorld]:
+    made = CotWorld(postgres_url)
+    yield made
+    made.close()
+
+
+def picture(reader: Reader, report: Report = Report.TFF) -> cot_data.Picture:
+    found = reader.cot(report).picture
+    assert found is not None
+    return found
+
+
+def test_a_report_is_read_again_only_when_something_came_in(
+    reports: CotWorld, reader: Reader, later: Later
+) -> None:
+    assert picture(reader).empty
+    reports.rows([row(BITCOIN, reports.newest)])
+    assert picture(reader).empty  # asked a moment ago
+    later.move(4)
+    first = picture(reader)
+    assert (first.empty, first.studies["bitcoin"].newest) == (False, reports.newest)
+    later.move(4)
+    assert picture(reader) is first
+    reports.run(refused=1, state="failed")
+    later.move(4)
+    second = picture(reader)
+    assert second is not first
+    assert second.run is not None
+    assert second.done is not None
+    assert (second.run.state, second.done.new_rows) == ("failed", 1)
+
+
+def test_the_two_reports_are_read_apart(reports: CotWorld, reader: Reader) -> None:
+    reports.rows([row(BITCOIN, reports.newest, report=Report.LEGACY)])
+    assert picture(reader, Report.LEGACY).studies["bitcoin"].newest == reports.newest
+    assert picture(reader, Report.TFF).studies["bitcoin"].newest is None
+    assert not picture(reader, Report.TFF).empty
+
+
+def test_a_report_outlives_its_database(reports: CotWorld, postgres_url: str, later: Later) -> None:
+    urls = [postgres_url]
+    reader = Reader(lambda: nullcontext(urls[0]))
+    reports.rows([row(BITCOIN, reports.newest)])
+    assert reader.cot(Report.TFF).away is None
+    reader._lost("Postgres is away", DatabaseError("x"))
+    urls[0] = "postgresql://kestrel:x@127.0.0.1:1/kestrel"
+    reader._url = urls[0]
+    later.move(4)
+    reading = reader.cot(Report.TFF)
+    assert reading.away is not None
+    assert reading.picture is not None
+    assert reading.picture.studies["bitcoin"].newest == reports.newest
+    urls[0] = postgres_url
+    reader._url = postgres_url
+    later.move(4)
+    assert reader.cot(Report.TFF).away is None
+    reader.close()
