@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
+import msgspec
 from prefect.artifacts import acreate_image_artifact, acreate_table_artifact
 
 from flows.charts import as_data_url
-from shared.db.source_runs import Run
+from shared.db.source_runs import COUNTS, Run
 
 MAX_ROWS = 100
 
 
 async def came_in(run: Run) -> None:
     """A table: each source with its counts, their sum, and the first rows that were refused."""
-    rows: list[dict[str, object]] = [
-        {
-            "source": part.name,
-            "report": part.report,
-            **{name: getattr(part.counts, name) for name in part.counts.__struct_fields__},
-            "note": part.note,
-        }
-        for part in run.parts[:MAX_ROWS]
-    ]
-    total = {name: getattr(run.counts, name) for name in run.counts.__struct_fields__}
-    rows.append({"source": "all", "report": "", **total, "note": run.error})
+    rows: list[dict[str, object]] = [msgspec.to_builtins(part) for part in run.detail.sources[:MAX_ROWS]]
+    rows.append({"name": "all", "report": "", **msgspec.to_builtins(run.counts), "note": run.detail.error})
+    order = ("name", "report", *COUNTS, "note")
+    rows = [{name: row[name] for name in order} for row in rows]
     lines = [f"**{run.source}, run {run.id}**: read = new + unchanged + revised + refused"]
-    lines += [f"- refused: {where}: {reason}" for where, reason in run.refusals]
+    lines += [f"- refused: {one.where}: {one.reason}" for one in run.detail.refusals]
     await acreate_table_artifact(table=rows, key=f"{run.source}-came-in", description="\n".join(lines))
 
 

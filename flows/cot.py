@@ -169,9 +169,16 @@ async def store(url: str, run_id: int, reading: Reading, note: str = "") -> Part
     """Check and store one reading, in one transaction; repeating it changes nothing."""
     part = await asyncio.to_thread(keeping.keep, url, run_id, reading, note)
     logger = get_run_logger()
-    logger.info("%s: %s", part.name, part.counts)
-    for where, reason in part.refusals[: source_runs.MAX_REFUSALS]:
-        logger.warning("refused: %s: %s", where, reason)
+    logger.info(
+        "%s: %d read, %d new, %d revised, %d refused",
+        part.name,
+        part.read,
+        part.new,
+        part.revised,
+        part.refused,
+    )
+    for one in reading.refused[: source_runs.MAX_REFUSALS]:
+        logger.warning("refused: %s: %s", one.where, one.reason)
     return part
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flows.sources.cot_reading import Reading
 from shared.db import cot_store
-from shared.db.source_runs import Part
+from shared.db.source_runs import Part, Refusal
 from shared.errors import SourceDataError
 
 
@@ -26,7 +26,7 @@ def keep(url: str, run_id: int, reading: Reading, note: str = "") -> Part:
         reading.report,
         reading.rows,
         read=reading.read,
-        refused=[(one.where, one.reason) for one in reading.refused],
+        refused=[Refusal(one.where, one.reason) for one in reading.refused],
         snapshot_ns=reading.snapshot_ns,
         note=note,
     )

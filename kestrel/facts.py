@@ -14,12 +14,11 @@ from kestrel import console
 from kestrel.database import prepare
 from shared import clock
 from shared.db import cot_store, embedded, engine, source_runs
-from shared.db.source_runs import Counts, Part
+from shared.db.source_runs import COUNTS, Part
 from shared.errors import KestrelError, NotFoundError, SourceDataError, UsageError
 from shared.settings import load
 
 SUFFIXES = (".txt", ".csv", ".gz", ".zip")
-COUNTS = Counts.__struct_fields__
 
 
 def import_cot(paths: Sequence[Path], *, code: str | None, snapshot: str | None, as_json: bool) -> int:
@@ -43,14 +42,14 @@ def import_cot(paths: Sequence[Path], *, code: str | None, snapshot: str | None,
                 console.complain(f"kestrel: {error}")
         with engine.transaction(url) as connection:
             run = source_runs.finish(connection, run_id, failed[0].args[0] if failed else "")
-    for where, reason in run.refusals:
-        console.complain(f"refused: {where}: {reason}")
-    if run.counts.refused > len(run.refusals):
-        console.complain(f"refused: {run.counts.refused - len(run.refusals)} more")
+    for one in run.detail.refusals:
+        console.complain(f"refused: {one.where}: {one.reason}")
+    if run.refused_rows > len(run.detail.refusals):
+        console.complain(f"refused: {run.refused_rows - len(run.detail.refusals)} more")
     if not as_json:
-        total = Part(name="all", report="", counts=run.counts)
+        total = Part(name="all", **msgspec.to_builtins(run.counts))
         console.show(
-            [_fields(part) for part in [*run.parts, total]],
+            [_fields(part) for part in [*run.detail.sources, total]],
             ["file", "report", *COUNTS],
             as_json=False,
             empty="",
@@ -59,8 +58,7 @@ def import_cot(paths: Sequence[Path], *, code: str | None, snapshot: str | None,
 
 
 def _fields(part: Part) -> dict[str, object]:
-    counts: dict[str, object] = msgspec.to_builtins(part.counts)
-    return {"file": part.name, "report": part.report, **counts}
+    return {"file": part.name, "report": part.report, **{name: getattr(part, name) for name in COUNTS}}
 
 
 def _files(paths: Sequence[Path]) -> Iterator[Path]:

@@ -8,7 +8,8 @@ from sqlalchemy.orm import Session
 
 from dashboards.web.cot_study import Study, study
 from shared.db import cot_history
-from shared.db.cot_history import Mark, Run
+from shared.db.cot_history import Mark
+from shared.db.source_runs import Run
 from shared.domain.cot import MARKETS, Report
 
 

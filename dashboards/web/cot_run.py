@@ -8,9 +8,8 @@ from html import escape
 from dashboards.web import figures
 from dashboards.web.cot_status import unfinished
 from dashboards.web.elements import attribute, number, table
-from shared.db.cot_history import Run
+from shared.db.source_runs import COUNTS, Run
 
-COUNTS = ("read", "new", "unchanged", "revised", "refused")
 PART_COLUMNS = ("Source", "Report", *(name.capitalize() for name in COUNTS), "Note")
 _TRIGGERS = {"flow": "by the flow", "import": "from files, by hand"}
 

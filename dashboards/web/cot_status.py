@@ -13,8 +13,7 @@ from dashboards.web.figures import age, clock_time
 from dashboards.web.reader import Away, CotReading
 from dashboards.web.views import Banner, Pill
 from shared import clock
-from shared.db.cot_history import Run
-from shared.db.source_runs import LONGEST_S
+from shared.db.source_runs import LONGEST_S, Run
 from shared.rules import cot, cot_calendar
 from shared.rules.cot_calendar import NEW_YORK
 

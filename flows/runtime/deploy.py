@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +22,7 @@ from prefect.client.schemas.actions import VariableCreate, VariableUpdate
 from prefect.client.schemas.responses import DeploymentResponse
 
 from flows.runtime import automations, pool, redaction
+from flows.runtime.waiting import until_up
 from shared import clock, redact
 from shared.errors import KestrelError, SettingsError, StartError
 from shared.settings import ROOT
@@ -32,6 +34,7 @@ APPLIED = "kestrel_deployed"
 DEPLOY_S = 300.0
 PAGE = 200
 _FRAME = "─│╭╮╰╯ "
+_ERROR = re.compile(r"\w+(\.\w+)*(Error|Exception|NotFound): ")
 
 
 async def apply(file: Path = FILE) -> str:
@@ -39,6 +42,7 @@ async def apply(file: Path = FILE) -> str:
     wanted = entries(file)
     mark = fingerprint(file)
     async with get_client() as client:
+        await until_up(client)
         await pool.ensure(client)
         found = await deployed(client)
         changed = await applied(client) != mark or not set(wanted) <= {_key(one) for one in found}
@@ -99,7 +103,9 @@ def deploy_all(file: Path) -> None:
     )
     lines = [line.strip(_FRAME) for line in redact.text(answer.stdout).splitlines()]
     if answer.returncode:
-        last = next((line for line in reversed(lines) if line), "no reason given")
+        print("\n".join(lines), flush=True)  # noqa: T201  (the whole story, for logs/deploy.out)
+        errors = [line for line in lines if _ERROR.match(line)]
+        last = (errors or [line for line in lines if line] or ["no reason given"])[-1]
         raise StartError(f"{file} cannot be deployed: {last}")
 
 

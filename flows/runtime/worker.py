@@ -16,20 +16,20 @@ from collections.abc import Iterable
 from typing import NoReturn
 
 import httpx
-from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.orchestration import get_client
 from prefect.exceptions import PrefectException
 from prefect.settings import get_current_settings
 from prefect.workers.process import ProcessWorker
 
 from flows.runtime import health, pool, processes, redaction, run
 from flows.runtime.settling import Settled, Settler
-from shared import clock, installation
+from flows.runtime.waiting import until_up
+from shared import installation
+from shared.errors import KestrelError
 from shared.settings import Settings
 
-SERVER_S = 90.0
 BEAT_S = 15.0
 STOP_S = 3.0
-POLL_S = 0.1
 FAILURES = (httpx.HTTPError, PrefectException)
 log = logging.getLogger("prefect.kestrel")  # below Prefect's own logger, so that its configuration applies
 
@@ -97,14 +97,6 @@ class Daemon:
         return None if self.worker.is_worker_still_polling(seconds) else "does not reach the server"
 
 
-async def until_up(client: PrefectClient) -> None:
-    deadline = clock.monotonic_ns() + int(SERVER_S * clock.SECOND)
-    while (problem := await client.api_healthcheck()) is not None:
-        if clock.monotonic_ns() > deadline:
-            raise problem
-        await asyncio.sleep(POLL_S)
-
-
 async def keep(settler: Settler) -> None:
     """Settle on a slow beat, for ever; a server that is away is asked again at the next beat."""
     while True:
@@ -123,7 +115,11 @@ def tell(done: Iterable[Settled]) -> None:
 def main() -> int:
     settings = redaction.install()
     os.environ[run.WORKER_PID] = str(os.getpid())
-    asyncio.run(Daemon(settings).main())
+    try:
+        asyncio.run(Daemon(settings).main())
+    except KestrelError as error:
+        print(error, flush=True)  # noqa: T201  (the parent tells the last line)
+        return error.exit_code
     return 0
 
 

@@ -9,14 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import msgspec
-from sqlalchemy import exists, or_, select
+from sqlalchemy import exists, func, or_, select
 from sqlalchemy.orm import Session
 
+from shared.db import source_runs
 from shared.db.facts import CotLegacy, CotTff, SourceRun
+from shared.db.source_runs import Run
 from shared.domain.cot import Positions, Report, columns
 
 TABLES: dict[Report, type[CotLegacy] | type[CotTff]] = {Report.LEGACY: CotLegacy, Report.TFF: CotTff}
 SOURCE = "cot"
+WATCHED_RUNS = 20
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,60 +34,15 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     updated_ns: int
 
 
-class Part(msgspec.Struct, frozen=True, kw_only=True):
-    """One reading within a run: a file, or one query of a service."""
-
-    name: str
-    report: str = ""
-    read: int = 0
-    new: int = 0
-    unchanged: int = 0
-    revised: int = 0
-    refused: int = 0
-    note: str = ""
-
-
-class Refusal(msgspec.Struct, frozen=True):
-    """A row that was left out: in which file and line, and what is wrong with it."""
-
-    where: str
-    reason: str
-
-
-class Detail(msgspec.Struct, frozen=True, kw_only=True):
-    """The part of a run that is kept as JSON; see ``source_runs`` in :mod:`shared.db.facts`."""
-
-    trigger: str = ""
-    """``flow`` or ``import``."""
-    sources: tuple[Part, ...] = ()
-    refusals: tuple[Refusal, ...] = ()
-    """The first ones; all are counted in ``refused_rows``."""
-    error: str = ""
-
-
-class Run(msgspec.Struct, frozen=True, kw_only=True):
-    """What one reading of the source brought in: ``read = new + unchanged + revised + refused``."""
-
-    id: int
-    state: str
-    """``running``, ``done`` or ``failed``."""
-    started_ns: int
-    finished_ns: int
-    read_rows: int
-    new_rows: int
-    unchanged_rows: int
-    revised_rows: int
-    refused_rows: int
-    detail: Detail
-
-
 class Mark(msgspec.Struct, frozen=True):
-    """Changes with everything that is stored: rows are only ever written together with their run's counts."""
+    """Changes with everything that is stored: rows are only ever written together with their run's counts.
+
+    Sums over the newest :data:`WATCHED_RUNS` runs, since a run may go on while another one begins.
+    """
 
     run_id: int
-    state: str
     finished_ns: int
-    read_rows: int
+    runs: int
     parts: int
 
 
@@ -112,28 +70,25 @@ def entries(session: Session, report: Report, codes: Iterable[str]) -> list[Entr
     return found
 
 
-def last_run(session: Session, *, state: str | None = None, source: str = SOURCE) -> Run | None:
-    """The newest reading of the source, or the newest in that ``state``."""
-    query = (
-        select(*(getattr(SourceRun, name) for name in Run.__struct_fields__))
-        .where(SourceRun.source == source)
-        .order_by(SourceRun.started_ns.desc(), SourceRun.id.desc())
-        .limit(1)
-    )
-    if state is not None:
-        query = query.where(SourceRun.state == state)
-    row = session.execute(query).mappings().first()
-    if row is None:
-        return None
-    return Run(**{**row, "detail": msgspec.convert(row["detail"], Detail)})
+def last_run(session: Session, *, state: str | None = None) -> Run | None:
+    """The newest reading, or the newest in that ``state``."""
+    return source_runs.last(session, SOURCE, state=state)
 
 
 def mark(session: Session) -> Mark:
     """What tells a page, in one small row, whether to read everything again."""
-    run = last_run(session)
-    if run is None:
-        return Mark(0, "", 0, 0, 0)
-    return Mark(run.id, run.state, run.finished_ns, run.read_rows, len(run.detail.sources))
+    newest = (
+        select(SourceRun.id, SourceRun.finished_ns, SourceRun.detail["sources"].label("sources"))
+        .where(SourceRun.source == SOURCE)
+        .order_by(SourceRun.id.desc())
+        .limit(WATCHED_RUNS)
+        .subquery()
+    )
+    parts = func.sum(func.jsonb_array_length(newest.c.sources))
+    found = session.execute(
+        select(func.max(newest.c.id), func.sum(newest.c.finished_ns), func.count(), parts)
+    ).one()
+    return Mark(*(int(value or 0) for value in found))
 
 
 def is_empty(session: Session) -> bool:

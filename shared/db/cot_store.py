@@ -17,20 +17,19 @@ from psycopg import sql
 from sqlalchemy import Table
 
 from shared import clock
-from shared.db import facts, source_runs, upsert
+from shared.db import source_runs, upsert
+from shared.db.cot_history import SOURCE, TABLES
 from shared.db.engine import transaction
-from shared.db.source_runs import Counts, Part
+from shared.db.source_runs import Part, Refusal
 from shared.db.upsert import STAGE, Target
 from shared.domain.cot import Positions, Report, columns
 from shared.rules.cot_calendar import scheduled_release
 
-SOURCE = "cot"
-Refusals = Sequence[tuple[str, str]]
-"""Where and why."""
+__all__ = ["SOURCE", "TARGETS", "newest", "store"]
 
 
 def _table(report: Report) -> Table:
-    table = {Report.LEGACY: facts.CotLegacy, Report.TFF: facts.CotTff}[report].__table__
+    table = TABLES[report].__table__
     assert isinstance(table, Table)
     return table
 
@@ -62,7 +61,7 @@ def store(
     rows: Sequence[Positions],
     *,
     read: int,
-    refused: Refusals,
+    refused: Sequence[Refusal],
     snapshot_ns: int,
     note: str = "",
 ) -> Part:
@@ -76,7 +75,7 @@ def store(
         known = source_runs.part(connection, run_id, name, report)
         if known is not None:
             return known
-        disagreeing: list[tuple[str, str]] = []
+        disagreeing: list[Refusal] = []
         keeper = _Keeper(report, clock.now_ns(), disagreeing)
         merged = upsert.upsert(
             connection,
@@ -101,24 +100,21 @@ def store(
         done = Part(
             name=name,
             report=report,
-            counts=Counts(
-                read=read,
-                new=merged.new,
-                revised=merged.changed,
-                refused=len(refusals),
-                unchanged=read - merged.new - merged.changed - len(refusals),
-            ),
             note=note,
-            refusals=refusals,
+            read=read,
+            new=merged.new,
+            revised=merged.changed,
+            refused=len(refusals),
+            unchanged=read - merged.new - merged.changed - len(refusals),
         )
-        source_runs.add(connection, run_id, done)
+        source_runs.add(connection, run_id, done, refusals)
         return done
 
 
 class _Keeper:
     """Keeps the versions that will not be the current ones, and tells what cannot be put in order."""
 
-    def __init__(self, report: Report, now_ns: int, disagreeing: list[tuple[str, str]]) -> None:
+    def __init__(self, report: Report, now_ns: int, disagreeing: list[Refusal]) -> None:
         self.now_ns = now_ns
         self._report = report
         self._disagreeing = disagreeing
@@ -158,12 +154,12 @@ class _Keeper:
         self._disagreeing.extend(_disagreement(*row) for row in cursor.fetchall())
 
 
-def _disagreement(code: str, as_of: date, coming: str, stored: str) -> tuple[str, str]:
+def _disagreement(code: str, as_of: date, coming: str, stored: str) -> Refusal:
     reason = (
         f"says otherwise than {stored}, and neither is newer: the stored row stays"
         " (`kestrel cot import --snapshot` tells when a file was published)"
     )
-    return f"{coming} {code} {as_of}", reason
+    return Refusal(f"{coming} {code} {as_of}", reason)
 
 
 def _as_json(report: Report, of: str) -> sql.Composed:

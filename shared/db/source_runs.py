@@ -6,14 +6,18 @@ repeated because its answer was lost counts nothing twice.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 import psycopg
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from shared import clock
+from shared.db.facts import SourceRun
 
 LONGEST_S = 1800
 """A run that is still open after this was killed: nothing of ours may take longer."""
@@ -30,38 +34,55 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     revised: int = 0
     refused: int = 0
 
-    def __add__(self, other: Counts) -> Counts:
-        return Counts(**{name: getattr(self, name) + getattr(other, name) for name in self.__struct_fields__})
 
-
-class Part(msgspec.Struct, frozen=True, kw_only=True):
+class Part(Counts, frozen=True, kw_only=True):
     """One reading within a run: a file, or one query of a service."""
 
     name: str
-    report: str
-    counts: Counts
+    report: str = ""
     note: str = ""
-    refusals: list[tuple[str, str]] = []
-    """Where and why."""
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """A row that was left out: in which file and line, and what is wrong with it."""
+
+    where: str
+    reason: str
+
+
+class Detail(msgspec.Struct, frozen=True, kw_only=True):
+    """The part of a run that is kept as JSON."""
+
+    trigger: str = ""
+    """``flow`` or ``import``."""
+    sources: tuple[Part, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+    """The first ``MAX_REFUSALS``; all are counted in ``refused_rows``."""
+    error: str = ""
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
-    """A row of ``source_runs``, its detail unpacked. Stamps in UTC ns, 0 = not yet."""
+    """A row of ``source_runs``. Stamps in UTC ns, 0 = not yet."""
 
     id: int
     source: str
     state: str
+    """``running``, ``done`` or ``failed``."""
     started_ns: int
     finished_ns: int
-    counts: Counts
-    parts: list[Part]
-    """Without their refusals: those are the run's."""
-    refusals: list[tuple[str, str]]
-    """Where and why; the first ``MAX_REFUSALS`` of them."""
-    trigger: str
-    error: str
+    read_rows: int
+    new_rows: int
+    unchanged_rows: int
+    revised_rows: int
+    refused_rows: int
+    detail: Detail
+
+    @property
+    def counts(self) -> Counts:
+        return Counts(**{name: getattr(self, f"{name}_rows") for name in COUNTS})
 
 
+COUNTS = Counts.__struct_fields__
 Connection = psycopg.Connection[Any]
 
 
@@ -85,13 +106,11 @@ def start(connection: Connection, source: str, trigger: str) -> int:
 def part(connection: Connection, run_id: int, name: str, report: str) -> Part | None:
     """What this reading brought in when it was stored already; locks the run for this transaction."""
     found = _read(connection, run_id)
-    return next((one for one in found.parts if (one.name, one.report) == (name, report)), None)
+    return next((one for one in found.detail.sources if (one.name, one.report) == (name, report)), None)
 
 
-def add(connection: Connection, run_id: int, done: Part) -> None:
+def add(connection: Connection, run_id: int, done: Part, refusals: Sequence[Refusal]) -> None:
     """Count a reading, in the transaction that stores its rows."""
-    counts = done.counts
-    refusals = [{"where": where, "reason": reason} for where, reason in done.refusals]
     connection.execute(
         "update source_runs set read_rows = read_rows + %s, new_rows = new_rows + %s,"
         " unchanged_rows = unchanged_rows + %s, revised_rows = revised_rows + %s,"
@@ -99,11 +118,9 @@ def add(connection: Connection, run_id: int, done: Part) -> None:
         " detail = jsonb_set(jsonb_set(detail, '{sources}', detail->'sources' || %s::jsonb), '{refusals}',"
         " jsonb_path_query_array(detail->'refusals' || %s::jsonb, %s::jsonpath)) where id = %s",
         [
-            *(counts.read, counts.new, counts.unchanged, counts.revised, counts.refused),
-            Jsonb(
-                [{"name": done.name, "report": done.report, "note": done.note, **msgspec.to_builtins(counts)}]
-            ),
-            Jsonb(refusals),
+            *(getattr(done, name) for name in COUNTS),
+            Jsonb([msgspec.to_builtins(done)]),
+            Jsonb(msgspec.to_builtins(refusals[:MAX_REFUSALS])),
             f"$[0 to {MAX_REFUSALS - 1}]",
             run_id,
         ],
@@ -128,25 +145,19 @@ def _read(connection: Connection, run_id: int) -> Run:
     return _unpacked(row)
 
 
-def _unpacked(row: dict[str, Any]) -> Run:
-    detail = row["detail"]
-    return Run(
-        id=row["id"],
-        source=row["source"],
-        state=row["state"],
-        started_ns=row["started_ns"],
-        finished_ns=row["finished_ns"],
-        counts=Counts(**{name: row[f"{name}_rows"] for name in Counts.__struct_fields__}),
-        parts=[
-            Part(
-                name=one["name"],
-                report=one["report"],
-                note=one["note"],
-                counts=Counts(**{name: one[name] for name in Counts.__struct_fields__}),
-            )
-            for one in detail["sources"]
-        ],
-        refusals=[(one["where"], one["reason"]) for one in detail["refusals"]],
-        trigger=detail["trigger"],
-        error=detail.get("error", ""),
+def last(session: Session, source: str, *, state: str | None = None) -> Run | None:
+    """The newest reading of a source, or the newest in that ``state``; for the pages."""
+    query = (
+        select(*(getattr(SourceRun, name) for name in Run.__struct_fields__))
+        .where(SourceRun.source == source)
+        .order_by(SourceRun.started_ns.desc(), SourceRun.id.desc())
+        .limit(1)
     )
+    if state is not None:
+        query = query.where(SourceRun.state == state)
+    row = session.execute(query).mappings().first()
+    return None if row is None else _unpacked(dict(row))
+
+
+def _unpacked(row: dict[str, Any]) -> Run:
+    return Run(**{**row, "detail": msgspec.convert(row["detail"], Detail)})

@@ -28,13 +28,14 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import PrefectException
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from kestrel import preflight
 from shared import clock
 from shared.db import embedded
 from shared.domain.cot import Positions, Report
 from shared.settings import ROOT, Settings
-from tests.flows import cot_files, prefect_server
+from tests.flows import cot_files
 from tests.flows.socrata_server import SocrataServer
 
 CODES = ("133741", "133742", "099741")
@@ -60,8 +61,8 @@ class Story:
 
     async def live(self) -> dict[str, object]:
         """Figures of the story; AssertionError when something was missed or stored twice."""
-        async with SocrataServer() as cftc, self._flows(cftc) as (process, api):
-            with prefect_server.in_force(api):
+        async with SocrataServer() as cftc, self.flows(cftc) as (process, api):
+            with temporary_settings({PREFECT_API_URL: api}):
                 async with get_client() as client:
                     for week in self.weeks[:3]:
                         publish(cftc, week)
@@ -191,7 +192,7 @@ class Story:
         }
 
     @asynccontextmanager
-    async def _flows(self, cftc: SocrataServer) -> AsyncIterator[tuple[subprocess.Popen[bytes], str]]:
+    async def flows(self, cftc: SocrataServer) -> AsyncIterator[tuple[subprocess.Popen[bytes], str]]:
         """``kestrel flows`` in this home; its process, and the API when everything is healthy."""
         port, worker = preflight.free_port(), preflight.free_port()
         environment = {
@@ -212,9 +213,11 @@ class Story:
         )
         try:
             async with httpx.AsyncClient(trust_env=False) as client:
-                for address in (f"http://127.0.0.1:{port}/api/ready", f"http://127.0.0.1:{worker}/health"):
+                api = f"http://127.0.0.1:{port}/api"
+                deployed = f"{api}/deployments/name/cot/weekly"
+                for address in (f"{api}/ready", f"http://127.0.0.1:{worker}/health", deployed):
                     await ready(client, address, process)
-            yield process, f"http://127.0.0.1:{port}/api"
+            yield process, api
         finally:
             process.terminate()
             try:

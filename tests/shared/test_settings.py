@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from shared import settings
+from shared import redact, settings
 from shared.errors import SettingsError
 from shared.settings import PREFIX, ROOT, Settings, example, load, names
 
@@ -178,3 +178,34 @@ def test_an_empty_variable_means_the_default(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("KESTREL_DATABASE_URL", "")
     monkeypatch.setenv("KESTREL_WEB__PORT", "")
     assert load() == Settings(_env_file=None)
+
+
+def test_several_env_files_may_be_named_the_strongest_last(
+    alone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (alone / "one").write_text("KESTREL_WEB__PORT=1001\nKESTREL_COT__OVERLAP_WEEKS=1\n")
+    (alone / "two").write_text("KESTREL_COT__OVERLAP_WEEKS=2\n")
+    monkeypatch.setenv("KESTREL_ENV_FILE", os.pathsep.join([str(alone / "one"), str(alone / "two")]))
+    found = load()
+    assert (found.web.port, found.cot.overlap_weeks) == (1001, 2)
+
+
+@pytest.mark.parametrize("value", ["anna", "anna:", ":long-enough", "anna:short"])
+def test_the_password_of_prefects_page_is_user_and_password(
+    alone: Path, monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("KESTREL_FLOWS__PASSWORD", value)
+    with pytest.raises(SettingsError, match="KESTREL_FLOWS__PASSWORD: write user:password") as caught:
+        load()
+    assert "long-enough" not in str(caught.value)
+
+
+def test_every_secret_of_the_settings_is_kept_out_of_logs(
+    alone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KESTREL_COT__APP_TOKEN", "TokenOfTheQueryService")
+    monkeypatch.setenv("KESTREL_FLOWS__PASSWORD", "anna:PasswordOfThePage")
+    monkeypatch.setenv("KESTREL_FLOWS__DATABASE_URL", "postgresql://p:PasswordOfPrefect@h/p")
+    load()
+    told = redact.text("TokenOfTheQueryService PasswordOfThePage PasswordOfPrefect anna")
+    assert told == "[hidden] [hidden] [hidden] anna"

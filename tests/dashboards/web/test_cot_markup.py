@@ -6,7 +6,7 @@ import pytest
 
 from dashboards.web import cot_markup, cot_run, cot_status, cot_study, cot_views
 from shared import clock
-from shared.db.cot_history import Detail, Part, Refusal
+from shared.db.source_runs import COUNTS, Detail, Part, Refusal
 from shared.domain.cot import MARKETS
 from tests.dashboards.cot_rows import NOW, market, studied
 from tests.dashboards.web.test_cot_status import run
@@ -112,7 +112,7 @@ def test_a_run_is_shown_as_the_sum_that_it_is() -> None:
     shown = cot_run.summary(
         run(read_rows=1_008, new_rows=1_000, unchanged_rows=5, revised_rows=2, refused_rows=1), None, NOW
     )
-    assert [values(shown, f"run-{name}") for name in cot_run.COUNTS] == [
+    assert [values(shown, f"run-{name}") for name in COUNTS] == [
         ["1008"],
         ["1000"],
         ["5"],

@@ -9,7 +9,8 @@ from dashboards.web.cot_data import Picture
 from dashboards.web.cot_study import Study, study
 from dashboards.web.reader import Away, CotReading
 from shared import clock
-from shared.db.cot_history import Detail, Mark, Run
+from shared.db.cot_history import Mark
+from shared.db.source_runs import Detail, Run
 from shared.domain.cot import Report
 from tests.dashboards.cot_rows import BITCOIN, MICRO, NEWEST, NOW, SEEN, entry, market, row, studied
 
@@ -23,6 +24,7 @@ def at(text: str) -> int:
 def run(**changes: Any) -> Run:
     made = Run(
         id=1,
+        source="cot",
         state="done",
         started_ns=NOW,
         finished_ns=NOW,
@@ -37,7 +39,7 @@ def run(**changes: Any) -> Run:
 
 
 def reading(newest: Run | None = None, away: Away | None = None) -> CotReading:
-    picture = Picture(mark=Mark(0, "", 0, 0, 0), empty=False, studies={}, run=newest, done=None)
+    picture = Picture(mark=Mark(0, 0, 0, 0), empty=False, studies={}, run=newest, done=None)
     return CotReading(picture=picture, away=away)
 
 

@@ -13,19 +13,21 @@ from shared import clock
 
 
 @flow(persist_result=False)
-async def tick(journal: str, seconds: float = 0.0, say: str = "") -> None:
-    """One line when it begins, one when it ends: what, run, pid, time."""
-    if say:
-        get_run_logger().info(say)
-        print(say)
+async def tick(journal: str, seconds: float = 0.0) -> None:
+    """One line when it begins, one when it ends: what, run, pid, time in ns."""
     _write(journal, "begin")
     await asyncio.sleep(seconds)
     _write(journal, "end")
 
 
 @flow(persist_result=False)
-async def fail(say: str) -> None:
-    raise RuntimeError(say)
+async def blab(variable: str) -> None:
+    """Tell a variable's value in every way that a flow has, and fail with it."""
+    secret = os.environ[variable]
+    get_run_logger().info("it is %s", secret)
+    print(secret)  # noqa: T201
+    os.system('echo "a program says hello"')
+    raise RuntimeError(f"refused: {secret}")
 
 
 def _write(journal: str, what: str) -> None:

@@ -7,8 +7,9 @@ from datetime import date
 from sqlalchemy.orm import Session
 
 from shared.db import cot_history
-from shared.db.cot_history import Detail, Mark, Part, Refusal
+from shared.db.cot_history import Mark
 from shared.db.facts import CotLegacy, CotTff, SourceRun
+from shared.db.source_runs import Detail, Part, Refusal
 from shared.domain.cot import Report, columns
 
 STAMPS = {
@@ -95,7 +96,7 @@ def test_the_detail_of_a_run_is_read_and_what_is_not_known_left_out(session: Ses
 
 
 def test_the_mark_changes_with_every_reading(session: Session) -> None:
-    assert cot_history.mark(session) == Mark(0, "", 0, 0, 0)
+    assert cot_history.mark(session) == Mark(0, 0, 0, 0)
     one = run(1, "running", sources=[])
     session.add(one)
     session.flush()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from shared import clock
 from shared.db import cot_store, source_runs
 from shared.db.engine import transaction
-from shared.db.source_runs import Counts, Part
+from shared.db.source_runs import COUNTS, Counts, Part, Refusal
 from shared.domain.cot import Positions, Report
 from shared.errors import DatabaseError
 
@@ -47,6 +47,10 @@ def store(
     )
 
 
+def counts(part: Part) -> Counts:
+    return Counts(**{name: getattr(part, name) for name in COUNTS})
+
+
 def query(url: str, text: str) -> list[tuple[Any, ...]]:
     with psycopg.connect(url) as connection:
         return connection.execute(text).fetchall()
@@ -73,17 +77,17 @@ def test_what_came_in_adds_up(postgres_url: str) -> None:
         Report.LEGACY,
         [row(APRIL_10), row(APRIL_17, date(2018, 4, 17))],
         read=4,
-        refused=[("a line 7", "open interest 1 is not the long side 2")],
+        refused=[Refusal("a line 7", "open interest 1 is not the long side 2")],
         snapshot_ns=1,
     )
-    assert first.counts == Counts(read=4, new=2, unchanged=1, refused=1)
+    assert counts(first) == Counts(read=4, new=2, unchanged=1, refused=1)
     second = store(postgres_url, [row(APRIL_17), row(APRIL_17, date(2018, 4, 17))], 2, "b", run_id)
-    assert second.counts == Counts(read=2, unchanged=1, revised=1)
+    assert counts(second) == Counts(read=2, unchanged=1, revised=1)
     with transaction(postgres_url) as connection:
         run = source_runs.finish(connection, run_id)
     assert run.counts == Counts(read=6, new=2, unchanged=2, revised=1, refused=1)
-    assert [part.name for part in run.parts] == ["a", "b"]
-    assert run.refusals == [("a line 7", "open interest 1 is not the long side 2")]
+    assert [part.name for part in run.detail.sources] == ["a", "b"]
+    assert run.detail.refusals == (Refusal("a line 7", "open interest 1 is not the long side 2"),)
 
 
 def test_a_revision_replaces_the_row_and_keeps_what_it_said(postgres_url: str) -> None:
@@ -113,7 +117,7 @@ def test_a_revision_replaces_the_row_and_keeps_what_it_said(postgres_url: str) -
 
 def test_an_older_snapshot_never_replaces_a_newer_row_but_is_kept(postgres_url: str) -> None:
     store(postgres_url, [row(APRIL_17)], snapshot_ns=5)
-    assert store(postgres_url, [row(APRIL_10)], 4, "older").counts == Counts(read=1, unchanged=1)
+    assert counts(store(postgres_url, [row(APRIL_10)], 4, "older")) == Counts(read=1, unchanged=1)
     assert query(postgres_url, "select open_interest, revision, snapshot_ns from cot_legacy") == [
         (2029, 0, 5)
     ]
@@ -130,9 +134,12 @@ def test_a_newer_equal_snapshot_protects_a_row_from_what_lay_between(postgres_ur
 def test_two_equally_old_states_that_disagree_change_nothing(postgres_url: str) -> None:
     store(postgres_url, [row(APRIL_10)], snapshot_ns=3)
     part = store(postgres_url, [row(APRIL_17)], 3, "other")
-    assert part.counts == Counts(read=1, refused=1)
-    assert part.refusals[0][0] == "other 133741 2018-04-10"
-    assert "neither is newer" in part.refusals[0][1]
+    assert counts(part) == Counts(read=1, refused=1)
+    ((refusal,),) = query(
+        postgres_url, "select detail->'refusals'->0 from source_runs order by id desc limit 1"
+    )
+    assert refusal["where"] == "other 133741 2018-04-10"
+    assert "neither is newer" in refusal["reason"]
     assert query(postgres_url, "select open_interest from cot_legacy") == [(1702,)]
 
 
@@ -141,7 +148,7 @@ def test_a_repeated_step_counts_nothing_twice(postgres_url: str) -> None:
     run_id = begin(postgres_url)
     first = store(postgres_url, [row(APRIL_10)], 1, "a", run_id)
     again = store(postgres_url, [row(APRIL_10)], 1, "a", run_id)
-    assert again.counts == first.counts == Counts(read=1, new=1)
+    assert counts(again) == counts(first) == Counts(read=1, new=1)
     with transaction(postgres_url) as connection:
         assert source_runs.finish(connection, run_id).counts == Counts(read=1, new=1)
 
@@ -150,7 +157,7 @@ def test_a_second_import_changes_nothing(postgres_url: str) -> None:
     rows = [row(APRIL_10), row(APRIL_17, date(2018, 4, 17))]
     store(postgres_url, rows, snapshot_ns=1)
     before = query(postgres_url, "select *, ctid, xmin from cot_legacy order by as_of")
-    assert store(postgres_url, rows, snapshot_ns=1).counts == Counts(read=2, unchanged=2)
+    assert counts(store(postgres_url, rows, snapshot_ns=1)) == Counts(read=2, unchanged=2)
     assert query(postgres_url, "select *, ctid, xmin from cot_legacy order by as_of") == before
     assert query(postgres_url, "select count(*) from cot_revisions") == [(0,)]
 
@@ -212,15 +219,15 @@ def test_runs_that_were_killed_are_closed_by_the_next_one(postgres_url: str) -> 
 
 def test_refusals_are_bounded_but_all_counted(postgres_url: str) -> None:
     run_id = begin(postgres_url)
-    refused = [(f"line {number}", "damaged") for number in range(source_runs.MAX_REFUSALS + 20)]
+    refused = [Refusal(f"line {number}", "damaged") for number in range(source_runs.MAX_REFUSALS + 20)]
     part = cot_store.store(
         postgres_url, run_id, "a", Report.LEGACY, [], read=len(refused), refused=refused, snapshot_ns=1
     )
-    assert part.counts.refused == len(refused)
+    assert part.refused == len(refused)
     with transaction(postgres_url) as connection:
         run = source_runs.finish(connection, run_id)
-    assert len(run.refusals) == source_runs.MAX_REFUSALS
-    assert run.counts.refused == len(refused)
+    assert len(run.detail.refusals) == source_runs.MAX_REFUSALS
+    assert run.refused_rows == len(refused)
 
 
 def test_a_database_that_is_away_is_one_clear_line() -> None:
