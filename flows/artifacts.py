@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import msgspec
-from prefect.artifacts import acreate_image_artifact, acreate_table_artifact
+from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 
 from flows.charts import as_data_url
 from shared.db.source_runs import COUNTS, Run
@@ -22,6 +22,9 @@ async def came_in(run: Run) -> None:
     await acreate_table_artifact(table=rows, key=f"{run.source}-came-in", description="\n".join(lines))
 
 
-async def picture(key: str, png: bytes, description: str) -> None:
-    """A chart; the key names it over all runs: small letters, digits and dashes."""
-    await acreate_image_artifact(image_url=as_data_url(png), key=key, description=description)
+async def picture(key: str, png: bytes, title: str) -> None:
+    """A chart; the key names it over all runs: small letters, digits and dashes.
+
+    As text with the picture in it: an image artifact would print the whole picture as its address, too.
+    """
+    await acreate_markdown_artifact(markdown=f"![{title}]({as_data_url(png)})", key=key, description=title)
