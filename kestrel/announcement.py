@@ -26,6 +26,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     addresses: Sequence[tuple[str, str, str]]
     """(what, address, file of its log)"""
     users: int
+    flows_problem: str = ""
+    """Why flows are not there yet; empty = they are, or were not asked for."""
 
 
 def banner(tape: str, note: str, *, demo: bool) -> str:
@@ -44,7 +46,8 @@ def lines(facts: Facts) -> list[str]:
     told = [
         "",
         banner(facts.tape, facts.tape_note, demo=facts.demo),
-        f"all healthy after {facts.seconds:.1f} s",
+        f"{'trading' if facts.flows_problem else 'all'} healthy after {facts.seconds:.1f} s",
+        *([f"flows are not up yet: {facts.flows_problem}"] if facts.flows_problem else []),
         "",
     ]
     widths = [max(len(row[column]) for row in facts.addresses) for column in range(2)]

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import msgspec
 
-from kestrel import procfs, reaper
-from shared import clock
+from kestrel import reaper
+from shared import clock, procfs
 
 GATE = 'read -r go && exec "$@" </dev/null'
 OUTPUT_BYTES = 2_000_000
@@ -40,6 +40,10 @@ class ChildSpec(msgspec.Struct, frozen=True, kw_only=True):
     health: Health
     start_timeout_s: float = 60.0
     stop_grace_s: float = 10.0
+    hung_after_s: float = 0.0
+    """A child that was not healthy for this long is killed and started again; 0 = it is waited for."""
+    cwd: Path | None = None
+    nice: int = 0
 
     def __repr__(self) -> str:  # an environment may hold a database password
         return f"ChildSpec({self.name})"
@@ -68,11 +72,13 @@ class Child:
                 "-c",
                 GATE,
                 "kestrel-child",
+                *(("nice", "-n", str(self.spec.nice)) if self.spec.nice else ()),
                 *self.spec.argv,
                 stdin=PIPE,
                 stdout=descriptor,
                 stderr=descriptor,
                 env=dict(self.spec.environment),
+                cwd=self.spec.cwd,
                 start_new_session=True,
             )
         finally:

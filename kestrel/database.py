@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -62,6 +63,27 @@ class Database:
         prepare(self._settings, self.url)
         self._engine = engine(self.url, pool_size=1)
 
+    async def start(self, reporter: Reporter) -> None:
+        """:meth:`open` in a thread, told as it goes."""
+        reporter.state(POSTGRES, State.STARTING)
+        opening = asyncio.create_task(asyncio.to_thread(self.open))
+        try:
+            await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            # a thread cannot be interrupted: what it started must be known before it is stopped
+            await asyncio.gather(opening, return_exceptions=True)
+            raise
+        reporter.state(POSTGRES, State.HEALTHY)
+
+    async def stop(self, reporter: Reporter) -> None:
+        """:meth:`close` in a thread; what goes wrong is said."""
+        reporter.state(POSTGRES, State.STOPPING)
+        try:
+            await asyncio.to_thread(self.close)
+        except DatabaseError as error:
+            reporter.say(str(error))
+        reporter.state(POSTGRES, State.STOPPED)
+
     def close(self) -> None:
         """Give the lease back; the embedded server stops when nobody else uses it."""
         if self._engine is not None:
@@ -109,6 +131,12 @@ class PostgresKeeper:
         self._deaths: list[int] = []
         self._not_before_ns = 0
         self._given_up = False
+
+    async def stay(self, beat_s: float) -> None:
+        """:meth:`check` on this beat, for ever."""
+        while True:
+            await asyncio.sleep(beat_s)
+            await asyncio.to_thread(self.check)
 
     def check(self) -> None:
         if self._given_up or self._now() < self._not_before_ns or self._server.running():

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import httpx
 import msgspec
 
-from kestrel import console, preflight, procfs, status
-from shared import clock
+from kestrel import console, doctor_flows, preflight, status
+from shared import clock, procfs
 from shared.errors import KestrelError, PortBusyError, StartError
 from shared.settings import Settings
 
@@ -71,6 +71,7 @@ def examine(settings: Settings) -> Findings:
         ("disk", lambda: disk(home)),
         ("ports", lambda: ports(settings, home)),
         ("database", lambda: database(settings)),
+        ("flows", lambda: doctor_flows.flows(settings)),
         ("clock", lambda: clocks(settings)),
     ]
     for name, check in checks:
@@ -156,11 +157,14 @@ def ports(settings: Settings, home: Path) -> Findings:
         where = f": page {found.web_url}, exchange {found.exchange_url}" if found else ", still starting"
         yield Finding("ports", Level.OK, f"`kestrel up` runs (pid {pid}){where}")
         return
-    for port, what, setting in (
+    wanted = [
         (settings.exchange.port, "paper exchange", "KESTREL_EXCHANGE__PORT"),
         (settings.trader.ops_port, "trader health", "KESTREL_TRADER__OPS_PORT"),
         (settings.web.port, "web page", "KESTREL_WEB__PORT"),
-    ):
+    ]
+    if settings.flows.run and preflight.running_pid(home, preflight.FLOWS) is None:
+        wanted += preflight.flow_ports(settings).values()
+    for port, what, setting in wanted:
         if not port:
             continue
         try:

@@ -7,15 +7,17 @@ import fcntl
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from kestrel import procfs, reaper, supervisor
-from shared import clock, files
+from kestrel import reaper, supervisor
+from shared import clock, files, procfs
 from shared.errors import AlreadyRunningError, PortBusyError, StartError, TapeError
+from shared.settings import Settings
 
-UP_LOCK = "up.lock"
+UP = supervisor.UP
+FLOWS = "flows"
 REAPER_WAIT_S = 15.0
 KEYWORDS = ("live", "manual", "synthetic")
 _BEAT_S = 0.05
@@ -25,7 +27,7 @@ def prepare_home(home: Path) -> Path:
     """Make the home's folders with the right modes; the absolute home."""
     try:
         home = files.make_home(home)
-        for name in ("run", "logs", "streamlit", "paper"):
+        for name in ("run", "logs", "streamlit", "paper", "prefect"):
             files.folder(home / name)
         probe = home / "run" / ".writable"
         probe.touch()
@@ -38,14 +40,15 @@ def prepare_home(home: Path) -> Path:
 
 
 @contextmanager
-def only_one(home: Path) -> Iterator[None]:
-    """Hold this home for one ``kestrel up``; :class:`AlreadyRunningError` names the other's pid."""
-    handle = os.open(home / "run" / UP_LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+def only_one(home: Path, name: str = UP) -> Iterator[None]:
+    """Hold this home for one such command; :class:`AlreadyRunningError` names the other's pid."""
+    handle = os.open(_lock_file(home, name), os.O_RDWR | os.O_CREAT, 0o600)
     try:
         if not _take(handle):
             pid = os.read(handle, 32).decode(errors="replace").strip() or "unknown"
+            what = "`kestrel up` already runs" if name == UP else "flows are already run"
             raise AlreadyRunningError(
-                f"`kestrel up` already runs in {home} (pid {pid}): stop it first (kill {pid}),"
+                f"{what} in {home} (pid {pid}): stop it first (kill {pid}),"
                 " or set KESTREL_HOME to another folder"
             )
         os.ftruncate(handle, 0)
@@ -53,6 +56,10 @@ def only_one(home: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+def _lock_file(home: Path, name: str) -> Path:
+    return home / "run" / f"{name}.lock"
 
 
 def _take(handle: int, tries: int = 5) -> bool:
@@ -67,10 +74,10 @@ def _take(handle: int, tries: int = 5) -> bool:
     return False
 
 
-def running_pid(home: Path) -> int | None:
-    """The pid of the ``kestrel up`` that holds this home, if there is one."""
+def running_pid(home: Path, name: str = UP) -> int | None:
+    """The pid of the command of this name that holds this home, if there is one."""
     try:
-        handle = os.open(home / "run" / UP_LOCK, os.O_RDWR)
+        handle = os.open(_lock_file(home, name), os.O_RDWR)
     except OSError:
         return None
     try:
@@ -83,9 +90,9 @@ def running_pid(home: Path) -> int | None:
     return None
 
 
-def await_reaper(home: Path, wait_s: float = REAPER_WAIT_S) -> None:
+def await_reaper(home: Path, name: str = UP, wait_s: float = REAPER_WAIT_S) -> None:
     """Wait until the cleaning after an earlier, killed run is over."""
-    handle = os.open(home / "run" / reaper.LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    handle = os.open(reaper.lock_file(home, name), os.O_RDWR | os.O_CREAT, 0o600)
     deadline = clock.monotonic_ns() + int(wait_s * clock.SECOND)
     try:
         while True:
@@ -104,9 +111,9 @@ def await_reaper(home: Path, wait_s: float = REAPER_WAIT_S) -> None:
         os.close(handle)
 
 
-def clear_leftovers(home: Path) -> list[str]:
+def clear_leftovers(home: Path, name: str = UP) -> list[str]:
     """End what an earlier run left behind although its reaper was killed too; the names."""
-    found = supervisor.leftovers(home)
+    found = supervisor.leftovers(home, name)
     if found:
         reaper.end({(pid, start) for _, pid, start in found}, home)
     return [name for name, _, _ in found]
@@ -130,6 +137,30 @@ def check_port(port: int, what: str, setting: str) -> None:
             raise PortBusyError(
                 f"port {port} ({what}) is in use {by}: stop that, or set {setting} to a free port"
             ) from None
+
+
+def choose_ports(wanted: Mapping[str, tuple[int, str, str]]) -> dict[str, int]:
+    """By name: the configured port when it is free, any free one for 0; ``wanted`` is name -> (port, what, setting).
+
+    :class:`PortBusyError` names who sits there.
+    """
+    chosen: dict[str, int] = {}
+    for name, (port, what, setting) in wanted.items():
+        if port:
+            check_port(port, what, setting)
+        chosen[name] = port or free_port()
+    doubled = [name for name, port in chosen.items() if list(chosen.values()).count(port) > 1]
+    if doubled:
+        named = " and ".join(wanted[name][2] for name in doubled)
+        raise StartError(f"{named} name the same port {chosen[doubled[0]]}: change one")
+    return chosen
+
+
+def flow_ports(settings: Settings) -> dict[str, tuple[int, str, str]]:
+    return {
+        "prefect": (settings.flows.port, "Prefect", "KESTREL_FLOWS__PORT"),
+        "worker": (settings.flows.worker_port, "the worker's health", "KESTREL_FLOWS__WORKER_PORT"),
+    }
 
 
 def free_port() -> int:

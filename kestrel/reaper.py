@@ -8,7 +8,7 @@ stopped when nobody uses it any more. A pid that was given to another process me
 recognised by its start time and left alone.
 
 While it lives it holds ``run/reaper.lock``, so that the next ``kestrel up`` can wait for the end
-of the cleaning.
+of the cleaning. ``kestrel flows`` alone has one of its own.
 """
 
 from __future__ import annotations
@@ -20,12 +20,14 @@ import signal
 import sys
 from pathlib import Path
 
-from kestrel import procfs
-from shared import clock
+from shared import clock, procfs
 
 GRACE_S = 2.0
-LOCK = "reaper.lock"
 _BEAT_S = 0.02
+
+
+def lock_file(home: Path, name: str) -> Path:
+    return home / "run" / ("reaper.lock" if name == "up" else f"reaper-{name}.lock")
 
 
 def members(pid: int, start: int, home: Path) -> list[procfs.Stat]:
@@ -84,10 +86,10 @@ def follow(children: set[tuple[int, int]]) -> bool:
     return False
 
 
-def main(home: Path) -> int:
+def main(home: Path, name: str) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
         signal.signal(number, signal.SIG_IGN)
-    lock = os.open(home / "run" / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    lock = os.open(lock_file(home, name), os.O_RDWR | os.O_CREAT, 0o600)
     fcntl.flock(lock, fcntl.LOCK_EX)
     sys.stdout.write("ready\n")
     sys.stdout.flush()
@@ -103,4 +105,4 @@ def main(home: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    sys.exit(main(Path(sys.argv[1]), sys.argv[2]))

@@ -26,6 +26,8 @@ class Ports(msgspec.Struct, frozen=True):
     exchange: int
     trader: int
     web: int
+    prefect: int = 0
+    worker: int = 0
 
 
 class Command(msgspec.Struct, frozen=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import msgspec
@@ -20,6 +21,14 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     exchange_url: str
     trader_url: str
     web_url: str
+
+
+class FlowStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """``run/flows.json``: the same about flows, by whoever runs them."""
+
+    pid: int
+    prefect_url: str
+    worker_url: str
 
 
 def path(home: Path) -> Path:
@@ -41,6 +50,27 @@ def read(home: Path) -> Status | None:
     pid = preflight.running_pid(home)
     try:
         found = msgspec.json.decode(path(home).read_bytes(), type=Status)
+    except (OSError, msgspec.DecodeError):
+        return None
+    return found if found.pid == pid else None
+
+
+def flows_path(home: Path) -> Path:
+    return home / "run" / "flows.json"
+
+
+def write_flows(home: Path, prefect_url: str, worker_url: str) -> None:
+    found = FlowStatus(pid=os.getpid(), prefect_url=prefect_url, worker_url=worker_url)
+    files.write_atomic(flows_path(home), msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n")
+
+
+def read_flows(home: Path) -> FlowStatus | None:
+    """Where the flows of this home are now, if they run."""
+    from kestrel import preflight
+
+    pid = preflight.running_pid(home, preflight.FLOWS)
+    try:
+        found = msgspec.json.decode(flows_path(home).read_bytes(), type=FlowStatus)
     except (OSError, msgspec.DecodeError):
         return None
     return found if found.pid == pid else None

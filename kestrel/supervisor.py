@@ -15,14 +15,15 @@ from typing import Protocol
 
 import msgspec
 
-from kestrel import environment, procfs
+from kestrel import environment
 from kestrel.child import Child, ChildSpec
-from shared import clock, files
+from shared import clock, files, procfs
 from shared.errors import StartError
 
 log = logging.getLogger(__name__)
 
 _REAPER_START_S = 10
+UP = "up"
 
 
 class State(StrEnum):
@@ -32,6 +33,7 @@ class State(StrEnum):
     UNHEALTHY = "not healthy"
     RESTARTING = "restarting"
     GIVEN_UP = "given up"
+    DONE = "done"
     STOPPING = "stopping"
     STOPPED = "stopped"
 
@@ -61,10 +63,14 @@ class RestartPolicy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reaper:
-    """The parent's end of :mod:`kestrel.reaper`: tells it which children there are."""
+    """The parent's end of :mod:`kestrel.reaper`: tells it which children there are.
 
-    def __init__(self, home: Path) -> None:
+    ``name`` is that of the command: each command of a home has a reaper of its own.
+    """
+
+    def __init__(self, home: Path, name: str = UP) -> None:
         self._home = home
+        self._name = name
         self._process: subprocess.Popen[str] | None = None
         self._children: set[tuple[int, int]] = set()
 
@@ -75,7 +81,7 @@ class Reaper:
     def start(self) -> None:
         """Start it in its own session and wait until it holds its lock and ignores signals."""
         process = subprocess.Popen(
-            [sys.executable, "-m", "kestrel.reaper", str(self._home)],
+            [sys.executable, "-m", "kestrel.reaper", str(self._home), self._name],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -141,8 +147,15 @@ class Supervisor:
     """All children of one ``kestrel up``, in the order of their start."""
 
     def __init__(
-        self, home: Path, reaper: Reaper, reporter: Reporter, policy: RestartPolicy | None = None
+        self,
+        home: Path,
+        reaper: Reaper,
+        reporter: Reporter,
+        policy: RestartPolicy | None = None,
+        name: str = UP,
     ) -> None:
+        self._name = name
+        self._news = asyncio.Event()
         self.policy = policy or RestartPolicy()
         self.children: dict[str, Child] = {}
         self.states: dict[str, State] = {}
@@ -151,6 +164,8 @@ class Supervisor:
         self._reaper = reaper
         self._reporter = reporter
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._told: set[str] = set()
+        """Children of which it was said that they are not healthy: that they are again is said too."""
 
     async def start(self, spec: ChildSpec) -> Child:
         """Start a child, wait until it is healthy, and keep it running from then on.
@@ -173,10 +188,41 @@ class Supervisor:
             self._reporter.say(f"{spec.name} was ended by signal {-code} while it started: starting it again")
             await asyncio.sleep(self.policy.first_s)
             child = await self._spawn(spec)
+        self._look_after(spec, child)
+        return child
+
+    async def keep(self, spec: ChildSpec) -> None:
+        """Start a child that nothing else waits for: however its start goes, it is watched and brought back.
+
+        :meth:`until` tells how it went.
+        """
+        self._look_after(spec, await self._spawn(spec))
+
+    async def until(self, name: str, *states: State) -> State:
+        """Wait until a child is in one of these states; which one."""
+        while self.states[name] not in states:
+            await self._news.wait()
+        return self.states[name]
+
+    async def run(self, spec: ChildSpec) -> None:
+        """Start a child that ends by itself and wait for that; :class:`StartError` unless it ends well."""
+        child = await self._spawn(spec)
+        try:
+            async with asyncio.timeout(spec.start_timeout_s):
+                code = await child.wait()
+        except TimeoutError:
+            raise StartError(f"{spec.name} is not done after {spec.start_timeout_s:.0f} s") from None
+        finally:
+            self._forget(child)
+            self.children.pop(spec.name, None)
+        if code:
+            raise StartError(_why(child, code))
+        self._set(spec.name, State.DONE)
+
+    def _look_after(self, spec: ChildSpec, child: Child) -> None:
         task = asyncio.create_task(self._keep(spec, child), name=f"keep {spec.name}")
         task.add_done_callback(self._keeper_ended)
         self._tasks[spec.name] = task
-        return child
 
     def _keeper_ended(self, task: asyncio.Task[None]) -> None:
         """A keeper that fails would leave its child unwatched in silence."""
@@ -231,7 +277,8 @@ class Supervisor:
         self._write_children()
 
     def _write_children(self) -> None:
-        write_children(self._home, [(c.spec.name, c.pid, c.start) for c in self.children.values() if c.start])
+        entries = [(c.spec.name, c.pid, c.start) for c in self.children.values() if c.start]
+        write_children(self._home, entries, self._name)
 
     async def _until_healthy(self, child: Child) -> str | None:
         """None as soon as it is healthy, else what was missing when it ended or time was up."""
@@ -251,12 +298,11 @@ class Supervisor:
         """Watch one child for ever; it returns only when the child is given up."""
         deaths: deque[int] = deque(maxlen=self.policy.most + 1)
         while True:
-            code = await self._watch(child)
+            why = await self._watch(child)
             self._forget(child)
             now = clock.monotonic_ns()
             deaths.append(now)
             recent = sum(1 for at in deaths if now - at <= self.policy.window_s * clock.SECOND)
-            why = _why(child, code)
             if recent > self.policy.most:
                 self._set(spec.name, State.GIVEN_UP, why)
                 self._reporter.say(
@@ -271,29 +317,39 @@ class Supervisor:
             self.restarts[spec.name] = self.restarts.get(spec.name, 0) + 1
             child = await self._spawn(spec)
 
-    async def _watch(self, child: Child) -> int:
-        """Follow a child's health until it ends; its exit code."""
-        name = child.spec.name
+    async def _watch(self, child: Child) -> str:
+        """Follow a child's health until it ends; why it ended."""
+        name, hung_after = child.spec.name, int(child.spec.hung_after_s * clock.SECOND)
         ended = asyncio.ensure_future(child.wait())
+        well_ns = child.spawned_ns
         try:
             while not ended.done():
                 healthy = self.states.get(name) is State.HEALTHY
                 problem = await child.spec.health()
+                if problem is None:
+                    well_ns = clock.monotonic_ns()
                 if problem is None and not healthy:
                     self._set(name, State.HEALTHY)
-                    self._reporter.say(f"{name} is healthy")
+                    if name in self.restarts or name in self._told:
+                        self._reporter.say(f"{name} is healthy")
                 elif problem is not None and healthy and child.running:
+                    self._told.add(name)
                     self._set(name, State.UNHEALTHY, problem)
                     self._reporter.say(f"{name} is not healthy: {problem}")
+                if 0 < hung_after < clock.monotonic_ns() - well_ns:
+                    await child.kill()
+                    return f"{name} was not healthy for {child.spec.hung_after_s:.0f} s ({problem}) and was killed"
                 beat = self.policy.health_s if problem is None else self.policy.start_beat_s * 5
                 await asyncio.wait({ended}, timeout=beat)
-            return await ended
+            return _why(child, await ended)
         finally:
             ended.cancel()
 
     def _set(self, name: str, state: State, detail: str = "") -> None:
         self.states[name] = state
         self._reporter.state(name, state, detail)
+        news, self._news = self._news, asyncio.Event()
+        news.set()
 
 
 def _why(child: Child, code: int) -> str:
@@ -304,23 +360,23 @@ def _why(child: Child, code: int) -> str:
     return f"{child.spec.name} {how}: {words.removeprefix('kestrel: ')}"
 
 
-def children_file(home: Path) -> Path:
-    return home / "run" / "children.json"
+def children_file(home: Path, name: str = UP) -> Path:
+    return home / "run" / ("children.json" if name == UP else f"children-{name}.json")
 
 
-def write_children(home: Path, children: list[tuple[str, int, int]]) -> None:
+def write_children(home: Path, children: list[tuple[str, int, int]], name: str = UP) -> None:
     """Remember the children on disk: the next start looks for what a crash left behind."""
     content = {
         "boot": procfs.boot_id(),
-        "children": [{"name": name, "pid": pid, "start": start} for name, pid, start in children],
+        "children": [{"name": child, "pid": pid, "start": start} for child, pid, start in children],
     }
-    files.write_atomic(children_file(home), json.dumps(content).encode())
+    files.write_atomic(children_file(home, name), json.dumps(content).encode())
 
 
-def leftovers(home: Path) -> list[tuple[str, int, int]]:
+def leftovers(home: Path, name: str = UP) -> list[tuple[str, int, int]]:
     """Children of an earlier run that still live: (name, pid, start time)."""
     try:
-        content = json.loads(children_file(home).read_text())
+        content = json.loads(children_file(home, name).read_text())
         if content["boot"] != procfs.boot_id():
             return []
         found = [(str(c["name"]), int(c["pid"]), int(c["start"])) for c in content["children"]]

@@ -7,16 +7,18 @@ import contextlib
 import logging
 import math
 import os
-import signal
-from collections.abc import Coroutine
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
 import msgspec
 
-from kestrel import announcement, preflight, services, status
+from kestrel import announcement, flows, preflight, services, status
 from kestrel.database import POSTGRES, Database, PostgresKeeper
+from kestrel.flow_services import FlowPorts, FlowServices
+from kestrel.flows import Flows
 from kestrel.progress import Progress
+from kestrel.stopping import Stop
 from kestrel.supervisor import Reaper, State, Supervisor
 from kestrel.tasks import together
 from shared import clock, logs, vault
@@ -29,7 +31,8 @@ log = logging.getLogger(__name__)
 LIVE_PROBE_S = 3.0
 FALLBACK_TAPE = "synthetic:1"
 BEAT_S = 1.0
-SAME_SIGNAL_S = 0.3
+FLOWS_S = 60.0
+"""How long the announcement waits for flows once trading is healthy."""
 STOP_ORDER = ["trader", "web", "exchange"]
 
 
@@ -50,15 +53,34 @@ def run(settings: Settings, options: Options) -> int:
         preflight.check_tape(options.tape)
     home = preflight.prepare_home(settings.home)
     settings = settings.model_copy(update={"home": home})
-    with preflight.only_one(home):
+    with preflight.only_one(home), ExitStack() as stack:
         logs.setup("up", settings, terminal=False)
         preflight.await_reaper(home)
         left = preflight.clear_leftovers(home)
-        ports = choose_ports(settings)
-        up = Up(settings, options, ports)
-        if left:
-            up.progress.say(f"ended what an earlier run left behind: {', '.join(left)}")
+        told = [f"ended what an earlier run left behind: {', '.join(left)}"] if left else []
+        if settings.flows.run:
+            settings, note = hold_flows(settings, stack)
+            told += [note] if note else []
+        up = Up(settings, options, choose_ports(settings))
+        for line in told:
+            up.progress.say(line)
         return asyncio.run(up.main())
+
+
+def hold_flows(settings: Settings, stack: ExitStack) -> tuple[Settings, str]:
+    """Take the flows of this home for this run; what is in the way leaves them out, with a line that says so."""
+    home = settings.home
+    try:
+        with ExitStack() as held:
+            held.enter_context(preflight.only_one(home, preflight.FLOWS))
+            preflight.await_reaper(home, preflight.FLOWS)
+            preflight.clear_leftovers(home, preflight.FLOWS)
+            preflight.choose_ports(preflight.flow_ports(settings))
+            stack.push(held.pop_all())
+    except StartError as error:
+        without = settings.flows.model_copy(update={"run": False})
+        return settings.model_copy(update={"flows": without}), f"flows are left out: {error}"
+    return settings, ""
 
 
 def choose_ports(settings: Settings) -> services.Ports:
@@ -68,16 +90,9 @@ def choose_ports(settings: Settings) -> services.Ports:
         "trader": (settings.trader.ops_port, "the trader's health", "KESTREL_TRADER__OPS_PORT"),
         "web": (settings.web.port, "the web page", "KESTREL_WEB__PORT"),
     }
-    chosen: dict[str, int] = {}
-    for name, (port, what, setting) in wanted.items():
-        if port:
-            preflight.check_port(port, what, setting)
-        chosen[name] = port or preflight.free_port()
-    doubled = [name for name, port in chosen.items() if list(chosen.values()).count(port) > 1]
-    if doubled:
-        settings_named = " and ".join(wanted[name][2] for name in doubled)
-        raise StartError(f"{settings_named} name the same port {chosen[doubled[0]]}: change one")
-    return services.Ports(**chosen)
+    if settings.flows.run:
+        wanted |= preflight.flow_ports(settings)
+    return services.Ports(**preflight.choose_ports(wanted))
 
 
 class Up:
@@ -88,67 +103,42 @@ class Up:
         self.options = options
         self.ports = ports
         self.home: Path = settings.home
-        self.progress = Progress([POSTGRES, "exchange", "web", "trader"])
+        names = [POSTGRES, "exchange", "web", "trader"]
+        self.progress = Progress([*names, *flows.NAMES] if settings.flows.run else names)
         self.tape = options.tape or ""
         self.tape_note = ""
         self.started_ns = clock.now_ns()
-        self._stop = asyncio.Event()
-        self._stopping_since_ns = 0
         self._reaper = Reaper(self.home)
         self._supervisor = Supervisor(self.home, self._reaper, self.progress)
-        self._database: Database | None = None
+        self._database = Database(settings)
+        self._flows: Flows | None = None
+        self._flows_problem = ""
 
     async def main(self) -> int:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, self._on_signal)
+        stop = Stop(self.progress, self._supervisor.kill)
+        stop.listen()
         self._reaper.start()
         self.progress.start()
         async with httpx.AsyncClient(trust_env=False) as client:
+            if self.settings.flows.run:
+                ports = FlowPorts(server=self.ports.prefect, worker=self.ports.worker)
+                made = FlowServices(self.settings, self.home, ports, client)
+                self._flows = Flows(made, self._supervisor, self.progress)
             try:
-                if await self._until_stopped(self._start(client)):
-                    self.progress.finish()
-                    self._announce()
-                    await self._until_stopped(self._stay())
+                if await stop.until(self._start(client)):
+                    await stop.until(self._stay())
             finally:
                 self.progress.finish()
                 await self._end()
         return 0
 
-    def _on_signal(self) -> None:
-        now_ns = clock.monotonic_ns()
-        if not self._stop.is_set():
-            self._stopping_since_ns = now_ns
-            self.progress.say("stopping (once more kills everything at once)")
-            self._stop.set()
-            return
-        if now_ns - self._stopping_since_ns < SAME_SIGNAL_S * clock.SECOND:
-            return  # one Ctrl-C can arrive twice: from the terminal, and passed on by `make` or a service manager
-        # the second one: no more waiting. The reaper sees our end and stops Postgres.
-        self.progress.finish()
-        self._supervisor.kill()
-        self.progress.say("killed")
-        os._exit(130)
-
-    async def _until_stopped(self, work: Coroutine[None, None, None]) -> bool:
-        """Run a coroutine until it is done (True) or a stop is asked for (False)."""
-        task = asyncio.create_task(work)
-        stop = asyncio.create_task(self._stop.wait())
-        try:
-            await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)
-            if task.done():
-                await task
-                return not self._stop.is_set()
-            return False
-        finally:
-            for one in (task, stop):
-                one.cancel()
-            await asyncio.gather(task, stop, return_exceptions=True)
-
     # ------------------------------------------------------------------ start
 
     async def _start(self, client: httpx.AsyncClient) -> None:
-        """Postgres, exchange and page side by side; the trader when database and exchange are there."""
+        """Postgres, exchange and page side by side; the trader when database and exchange are there.
+
+        Flows come when all that trades is up: their start keeps a processor busy for seconds.
+        """
         children = services.Services(self.settings, self.home, self.ports, client)
         async with together() as group:
             group.create_task(self._start_postgres())
@@ -156,23 +146,12 @@ class Up:
             group.create_task(self._supervisor.start(children.web()))
         await self._supervisor.start(children.trader(self.tape))
         self._write_status()
+        if self._flows is not None:
+            self._flows.start(self._database)
 
     async def _start_postgres(self) -> None:
-        self.progress.state(POSTGRES, State.STARTING)
-        database = Database(self.settings)
-        self._database = database
-        opening = asyncio.create_task(asyncio.to_thread(self._open, database))
-        try:
-            await asyncio.shield(opening)
-        except asyncio.CancelledError:
-            # a thread cannot be interrupted: what it started must be known before it is stopped
-            await asyncio.gather(opening, return_exceptions=True)
-            raise
-        self.progress.state(POSTGRES, State.HEALTHY)
-
-    def _open(self, database: Database) -> None:
-        vault.ensure_keys(self.home)
-        database.open()
+        await asyncio.to_thread(vault.ensure_keys, self.home)
+        await self._database.start(self.progress)
 
     async def _start_exchange(self, children: services.Services) -> None:
         if self.options.tape is None:
@@ -197,12 +176,19 @@ class Up:
             return False
 
     def _announce(self) -> None:
-        assert self._database is not None
         count = 0
         with contextlib.suppress(DatabaseError), self._database.transaction() as session:
             count = len(users.list_all(session))
         logs_folder = self.home / "logs"
         ports = self.ports
+        addresses = [
+            ("web page", services.url(ports.web), str(logs_folder / "web.out")),
+            ("paper exchange", services.url(ports.exchange), str(logs_folder / "exchange.log")),
+            ("trader health", services.url(ports.trader) + "/health", str(logs_folder / "trader.log")),
+            ("Postgres", self._database.address, str(self.home / "postgres")),
+        ]
+        if self._flows is not None:
+            addresses.insert(1, ("Prefect", services.url(ports.prefect), str(logs_folder / "prefect.out")))
         facts = announcement.Facts(
             home=self.home,
             tape=self.tape,
@@ -210,12 +196,8 @@ class Up:
             demo=self.options.demo,
             live_setting=self.settings.live,
             seconds=self.progress.elapsed_s(),
-            addresses=[
-                ("web page", services.url(ports.web), str(logs_folder / "web.out")),
-                ("paper exchange", services.url(ports.exchange), str(logs_folder / "exchange.log")),
-                ("trader health", services.url(ports.trader) + "/health", str(logs_folder / "trader.log")),
-                ("Postgres", self._database.address, str(self.home / "postgres")),
-            ],
+            addresses=addresses,
+            flows_problem=self._flows_problem,
             users=count,
         )
         for line in announcement.lines(facts):
@@ -242,16 +224,28 @@ class Up:
     # ------------------------------------------------------------------- stay
 
     async def _stay(self) -> None:
-        """Slow beats, and the story when it was asked for, until somebody stops us."""
+        """The announcement, slow beats, and the story when it was asked for, until somebody stops us."""
         async with together() as group:
             group.create_task(self._beat())
             if self.settings.database_url is None:
-                group.create_task(self._keep_postgres())
+                group.create_task(PostgresKeeper(self.settings, self.progress).stay(BEAT_S))
+            await self._until_flows()
+            self.progress.finish()
+            self._announce()
             if self.options.demo:
                 group.create_task(self._play())
 
+    async def _until_flows(self) -> None:
+        """Wait for the first word about flows, a while: trading runs already."""
+        if self._flows is None:
+            return
+        try:
+            async with asyncio.timeout(FLOWS_S):
+                self._flows_problem = await asyncio.shield(self._flows.first)
+        except TimeoutError:
+            self._flows_problem = f"they are not healthy after {FLOWS_S:.0f} s"
+
     async def _beat(self) -> None:
-        assert self._database is not None
         while True:
             if self._reaper.check():
                 self.progress.say("the cleaning process was killed: started again")
@@ -263,7 +257,6 @@ class Up:
             await asyncio.sleep(BEAT_S)
 
     def _heartbeat(self, state: str) -> None:
-        assert self._database is not None
         detail = {
             "tape": self.tape,
             "tape_note": self.tape_note,
@@ -274,16 +267,9 @@ class Up:
         with self._database.transaction() as session:
             history.beat(session, "up", os.getpid(), state, detail, self.started_ns)
 
-    async def _keep_postgres(self) -> None:
-        keeper = PostgresKeeper(self.settings, self.progress)
-        while True:
-            await asyncio.sleep(BEAT_S)
-            await asyncio.to_thread(keeper.check)
-
     async def _play(self) -> None:
         from kestrel import demo
 
-        assert self._database is not None
         story = demo.Story(
             home=self.home,
             database=self._database,
@@ -304,16 +290,13 @@ class Up:
     # -------------------------------------------------------------------- end
 
     async def _end(self) -> None:
-        """Trader, page, exchange, Postgres; then nothing of ours runs any more."""
+        """Trader, page, exchange, flows beside them, then Postgres; then nothing of ours runs any more."""
         status.remove(self.home)
-        await self._supervisor.stop(STOP_ORDER)
-        if self._database is not None:
-            with contextlib.suppress(DatabaseError):
-                await asyncio.to_thread(self._heartbeat, "stopped")
-            self.progress.state(POSTGRES, State.STOPPING)
-            try:
-                await asyncio.to_thread(self._database.close)
-            except DatabaseError as error:
-                self.progress.say(str(error))
-            self.progress.state(POSTGRES, State.STOPPED)
+        stopping = [self._supervisor.stop(STOP_ORDER)]
+        if self._flows is not None:
+            stopping.append(self._flows.stop())
+        await asyncio.gather(*stopping)
+        with contextlib.suppress(DatabaseError):
+            await asyncio.to_thread(self._heartbeat, "stopped")
+        await self._database.stop(self.progress)
         self._reaper.bye()

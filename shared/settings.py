@@ -31,6 +31,7 @@ NESTED = "__"
 ENV_FILE = f"{PREFIX}ENV_FILE"
 ROOT = Path(__file__).resolve().parent.parent
 SHORTEST_PASSWORD = 8
+LONG_PASSWORD = 12
 
 
 def _url(*schemes: str) -> AfterValidator:
@@ -294,7 +295,14 @@ def secrets(model: BaseModel) -> Iterator[str]:
         elif isinstance(value, SecretStr):
             text = value.get_secret_value()
             inner = urlsplit(text).password if "://" in text else text.partition(":")[2]
-            yield from (part for part in (text, inner) if part and len(part) >= SHORTEST_PASSWORD)
+            yield from (part for part in (text, inner) if part and worth_hiding(part))
+
+
+def worth_hiding(secret: str) -> bool:
+    """Whether a value may be taken out of logs wherever it stands: a short plain word may mean something else."""
+    return len(secret) >= LONG_PASSWORD or (
+        len(secret) >= SHORTEST_PASSWORD and not (secret.isalpha() and secret.islower())
+    )
 
 
 def _refuse_unknown(read: list[Path]) -> None:

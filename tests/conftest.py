@@ -26,11 +26,26 @@ TEMPLATE = "kestrel"
 _numbers = itertools.count(1)
 
 
+_prefect_home: Path | None = None
+
+
 def pytest_configure() -> None:
     """No setting of the person who runs the tests may change what they see."""
-    for name in [name for name in os.environ if name.startswith(("KESTREL_", "PG"))]:
+    global _prefect_home
+    for name in [name for name in os.environ if name.startswith(("KESTREL_", "PG", "PREFECT_"))]:
         del os.environ[name]
     os.environ["KESTREL_ENV_FILE"] = os.devnull
+    # Prefect reads these when it is imported, and makes its home then
+    _prefect_home = Path(tempfile.mkdtemp(prefix="kestrel-prefect-home-"))
+    os.environ["PREFECT_HOME"] = str(_prefect_home)
+    os.environ["PREFECT_SERVER_EPHEMERAL_ENABLED"] = "false"
+    os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] = "false"
+    os.environ["DO_NOT_TRACK"] = "1"
+
+
+def pytest_unconfigure() -> None:
+    if _prefect_home is not None:
+        shutil.rmtree(_prefect_home, ignore_errors=True)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ cleans what is printed beside the logs; :mod:`flows.runtime.gate` is the last li
 
 from __future__ import annotations
 
+import atexit
 import io
 import logging
 import os
@@ -100,7 +101,9 @@ def install() -> settings.Settings:
     """The first thing a process of Prefect's does here; its settings."""
     found = settings.load()
     for secret in secrets(found):
-        if len(secret) >= settings.SHORTEST_PASSWORD:
+        if settings.worth_hiding(secret):
             redact.hide(secret)
     sys.stdout, sys.stderr = Cleaned(sys.stdout), Cleaned(sys.stderr)
+    atexit.register(sys.stdout.close)
+    atexit.register(sys.stderr.close)
     return found

@@ -34,9 +34,12 @@ from flows.runtime.pool import POOL
 from shared import clock
 
 STARTS = 3
-"""A run whose process died this often is left alone: something in it kills it."""
+"""A run that began this often and whose process died each time is left alone: something in it kills it."""
+TRIES = 12
+"""The same for one that never even began: that is the surroundings' fault, and they are given longer."""
 PAUSE_S = 30.0
-"""Before the third start; the second follows the first at once."""
+"""Before it is tried for the third time; the second try follows at once, later ones after the double each time."""
+MOST_PAUSE_S = 600.0
 RECENT = timedelta(hours=24)
 """A run that crashed longer ago is history."""
 PAGE = 200
@@ -148,14 +151,15 @@ class Settler:
             if run.id in self._left or run.deployment_id is None or now - _state(run).timestamp > RECENT:
                 continue
             states = await self._client.read_flow_run_states(run.id)
+            begun = sum(1 for state in states if state.type is StateType.RUNNING)
             crashes = sum(1 for state in states if state.type is StateType.CRASHED)
-            if crashes >= STARTS:
+            if begun >= STARTS or crashes >= TRIES:
                 self._left.add(run.id)
                 done.append(Settled(run.name, f"crashed {crashes} times and is not started again"))
                 continue
-            wait = timedelta(seconds=PAUSE_S * (crashes - 1))
             again: State[Any] = AwaitingRetry(
-                scheduled_time=now + wait, message=f"Start {crashes + 1} of {STARTS}, after a crash."
+                scheduled_time=now + timedelta(seconds=pause_s(crashes)),
+                message=f"Tried again after crash number {crashes}.",
             )
             done += await self._set(run, again, "scheduled again")
         return done
@@ -166,6 +170,11 @@ class Settler:
         if answer.status is not SetStateStatus.ACCEPT:
             return []  # it ended meanwhile, and the server knows
         return [Settled(run.name, what)]
+
+
+def pause_s(crashes: int) -> float:
+    """Seconds before the next try after so many crashes (1 = the first)."""
+    return 0.0 if crashes <= 1 else float(min(MOST_PAUSE_S, PAUSE_S * 2 ** (crashes - 2)))
 
 
 def _state(run: FlowRun) -> State[Any]:

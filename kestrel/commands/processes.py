@@ -1,4 +1,4 @@
-"""``up`` and the processes alone: ``exchange``, ``trade``, ``web``."""
+"""``up`` and the processes alone: ``exchange``, ``trade``, ``web``, ``flows``."""
 
 from __future__ import annotations
 
@@ -82,8 +82,17 @@ def web() -> None:
     os.execve(command.argv[0], list(command.argv), command.environment)  # noqa: S606 - it becomes the page
 
 
+def flows() -> None:
+    """Run scheduled work alone: the Prefect server and a worker, with the database; Ctrl-C stops them."""
+    from kestrel import flows_alone
+    from shared.settings import load
+
+    raise typer.Exit(flows_alone.run(load()))
+
+
 def register(app: typer.Typer) -> None:
     app.command("up")(up)
     app.command("exchange")(exchange)
     app.command("trade")(trade)
     app.command("web")(web)
+    app.command("flows")(flows)

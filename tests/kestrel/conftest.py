@@ -20,9 +20,9 @@ def ports() -> Ports:
 def start(home: Path, ports: Ports, tmp_path: Path) -> Iterator[Start]:
     started: list[Program] = []
 
-    def call(*arguments: str, environment: dict[str, str] | None = None) -> Program:
+    def call(*arguments: str, command: str = "up", environment: dict[str, str] | None = None) -> Program:
         program = Program(
-            [sys.executable, "-m", "kestrel", "up", *arguments],
+            [sys.executable, "-m", "kestrel", command, *arguments],
             env=ports.environment(home) | (environment or {}),
             cwd=tmp_path,
         )

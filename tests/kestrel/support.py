@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from kestrel import preflight, procfs
-from shared import clock
+from kestrel import preflight
+from shared import clock, procfs
 from shared.db.embedded import EmbeddedPostgres
 
 PROGRAMS = Path(__file__).parent / "programs"
@@ -124,7 +124,9 @@ class Ports:
     """Free ports, the same for every start of one test."""
 
     def __init__(self) -> None:
-        self.web, self.exchange, self.trader = (preflight.free_port() for _ in range(3))
+        self.web, self.exchange, self.trader, self.prefect, self.worker = (
+            preflight.free_port() for _ in range(5)
+        )
 
     def environment(self, home: Path) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("KESTREL_")}
@@ -133,6 +135,9 @@ class Ports:
             "KESTREL_WEB__PORT": str(self.web),
             "KESTREL_EXCHANGE__PORT": str(self.exchange),
             "KESTREL_TRADER__OPS_PORT": str(self.trader),
+            "KESTREL_FLOWS__RUN": "false",  # test_flows.py has them
+            "KESTREL_FLOWS__PORT": str(self.prefect),
+            "KESTREL_FLOWS__WORKER_PORT": str(self.worker),
             "PGHOST": "nowhere.invalid",  # a user's own variable must not matter
         }
 

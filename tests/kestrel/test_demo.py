@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from kestrel import demo, procfs, services
+from kestrel import demo, services
 from kestrel.control import Control, LedgerEntry
 from kestrel.database import Database
 from kestrel.democast import CAST, Actor, Cast
+from shared import procfs
 from shared.db import history
 from shared.db.rows import OrderRow
 from shared.settings import Settings

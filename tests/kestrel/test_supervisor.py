@@ -12,12 +12,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
+import msgspec
 import pytest
 
-from kestrel import environment, preflight, procfs, services
+from kestrel import environment, preflight, services
 from kestrel.child import ChildSpec
 from kestrel.supervisor import Reaper, RestartPolicy, State, Supervisor, children_file, leftovers
-from shared import clock
+from shared import clock, procfs
 from shared.errors import StartError
 from tests.kestrel.support import PROGRAMS, Program, eventually, journal, parent
 
@@ -280,6 +281,73 @@ def test_children_of_another_boot_are_not_looked_for(home: Path) -> None:
     assert leftovers(home) == []
     children_file(home).write_text(content % (procfs.boot_id(), me, start))
     assert leftovers(home) == [("x", me, start)]
+
+
+async def test_a_kept_child_that_does_not_start_is_tried_again_and_given_up_without_an_error(
+    home: Path,
+) -> None:
+    async with stage(home) as made:
+        await made.supervisor.keep(made.spec("one", "--exit", "3"))
+        assert await made.supervisor.until("one", State.HEALTHY, State.GIVEN_UP) is State.GIVEN_UP
+        assert len(journal(made.home, "start")) == QUICK.most + 1
+        assert (
+            made.recorder.lines[0]
+            == "one ended with exit code 3: the reason of the end: starting it again in 0.2 s"
+        )
+        assert "the rest keeps running" in made.recorder.lines[-1]
+
+
+async def test_a_kept_child_that_starts_is_healthy_and_brought_back(home: Path) -> None:
+    async with stage(home) as made:
+        await made.supervisor.keep(made.spec("one"))
+        assert await made.supervisor.until("one", State.HEALTHY, State.GIVEN_UP) is State.HEALTHY
+        assert made.recorder.lines == []
+        os.kill(made.supervisor.children["one"].pid, signal.SIGKILL)
+        await made.recorder.until("one", State.HEALTHY, 2)
+        assert made.recorder.lines[-1] == "one is healthy"
+
+
+async def test_a_kept_child_that_hangs_is_killed(home: Path) -> None:
+    async with stage(home) as made:
+
+        async def never() -> str:
+            return "says nothing"
+
+        spec = msgspec.structs.replace(made.spec("one"), health=never, hung_after_s=1.0)
+        await made.supervisor.keep(spec)
+        await made.supervisor.until("one", State.RESTARTING)
+        assert made.recorder.lines == [
+            "one was not healthy for 1 s (says nothing) and was killed: starting it again in 0.2 s"
+        ]
+
+
+async def test_a_child_that_ends_by_itself_is_waited_for(home: Path) -> None:
+    async with stage(home) as made:
+        await made.supervisor.run(made.spec("good", "--exit", "0"))
+        assert made.supervisor.states["good"] is State.DONE
+        with pytest.raises(StartError, match="bad ended with exit code 4: the reason of the end"):
+            await made.supervisor.run(made.spec("bad", "--exit", "4"))
+        slow = msgspec.structs.replace(made.spec("slow"), start_timeout_s=0.5)
+        with pytest.raises(StartError, match="slow is not done after"):
+            await made.supervisor.run(slow)
+        running = asyncio.create_task(made.supervisor.run(made.spec("left")))
+        await asyncio.to_thread(
+            eventually, lambda: "left" in dict(journal(made.home, "start")), 10, "it runs"
+        )
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        pids = [pid for _, pid in journal(made.home, "start")]
+        await asyncio.to_thread(eventually, lambda: not any(map(procfs.start_time, pids)), 5, "all are gone")
+
+
+async def test_a_child_may_give_way_to_others_and_have_a_folder_of_its_own(
+    home: Path, tmp_path: Path
+) -> None:
+    async with stage(home) as made:
+        spec = msgspec.structs.replace(made.spec("one"), nice=7, cwd=tmp_path)
+        child = await made.supervisor.start(spec)
+        assert os.getpriority(os.PRIO_PROCESS, child.pid) == os.getpriority(os.PRIO_PROCESS, 0) + 7
+        assert Path(f"/proc/{child.pid}/cwd").resolve() == tmp_path.resolve()
 
 
 async def test_nothing_starts_when_the_parent_dies_before_the_registration(home: Path) -> None:

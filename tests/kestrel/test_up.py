@@ -13,8 +13,9 @@ from pathlib import Path
 import httpx
 import msgspec
 
-from kestrel import procfs, status
-from kestrel.up import SAME_SIGNAL_S
+from kestrel import status
+from kestrel.stopping import SAME_SIGNAL_S
+from shared import procfs
 from shared.db.embedded import EmbeddedPostgres
 from tests.kestrel.support import START_S, Ports, Program, Start, eventually, healthy, ours
 

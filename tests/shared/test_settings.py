@@ -209,3 +209,17 @@ def test_every_secret_of_the_settings_is_kept_out_of_logs(
     load()
     told = redact.text("TokenOfTheQueryService PasswordOfThePage PasswordOfPrefect anna")
     assert told == "[hidden] [hidden] [hidden] anna"
+
+
+@pytest.mark.parametrize(
+    ("secret", "hidden"),
+    [
+        ("postgres", False),
+        ("correcthorsebattery", True),
+        ("open-sesame", True),
+        ("Kestrel1", True),
+        ("a1", False),
+    ],
+)
+def test_a_password_that_is_a_plain_word_does_not_blacken_the_logs(secret: str, hidden: bool) -> None:
+    assert settings.worth_hiding(secret) is hidden

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
 from pathlib import Path
 
 from prefect import flow, get_run_logger
@@ -26,7 +27,7 @@ async def blab(variable: str) -> None:
     secret = os.environ[variable]
     get_run_logger().info("it is %s", secret)
     print(secret)  # noqa: T201
-    os.system('echo "a program says hello"')
+    subprocess.run(["printenv", variable], check=True)
     raise RuntimeError(f"refused: {secret}")
 
 

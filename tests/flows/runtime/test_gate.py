@@ -97,6 +97,13 @@ async def test_a_secret_is_taken_out_of_websocket_frames() -> None:
     assert [one.get("text") or one.get("bytes") for one in inner.received] == ['["[hidden]"]', b"[hidden]"]
 
 
+async def test_the_frame_that_signs_in_keeps_its_password() -> None:
+    inner = Inner()
+    frame = json.dumps({"type": "auth", "token": SECRET})
+    await ask(inner, [{"type": "websocket.receive", "text": frame}], kind="websocket")
+    assert [one["text"] for one in inner.received] == [frame]
+
+
 async def test_a_client_that_goes_away_in_the_middle_is_told_so() -> None:
     inner = Inner()
     await ask(inner, [body(b"{", more=True), {"type": "http.disconnect"}])

@@ -17,7 +17,7 @@ from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.states import Cancelling, Completed, Crashed, Pending, Running
 
 from flows.runtime import processes
-from flows.runtime.settling import PAUSE_S, STARTS, Settled, Settler
+from flows.runtime.settling import PAUSE_S, STARTS, TRIES, Settled, Settler, pause_s
 from shared import clock, procfs
 
 OURS = "kestrel-ABCD"
@@ -182,6 +182,24 @@ async def test_a_run_that_crashes_again_and_again_is_left_alone(
     assert done == [Settled(run.name, "crashed 3 times and is not started again")]
     assert await state(client, run) == "Crashed"
     assert await settler.on_beat() == []  # and it is said once
+
+
+async def test_a_run_that_never_began_is_tried_longer(
+    client: PrefectClient, deployment: UUID, settler: Settler
+) -> None:
+    run = await make(client, deployment)
+    ways: list[State[Any]] = [Pending(), Crashed()]
+    for _ in range(TRIES - 1):
+        for next_state in ways:
+            await client.set_flow_run_state(run.id, next_state, force=True)
+        assert await settler.on_beat() == [Settled(run.name, "scheduled again")]
+    for next_state in ways:
+        await client.set_flow_run_state(run.id, next_state, force=True)
+    assert await settler.on_beat() == [Settled(run.name, f"crashed {TRIES} times and is not started again")]
+
+
+def test_the_pauses_grow_and_are_bounded() -> None:
+    assert [pause_s(crashes) for crashes in (1, 2, 3, 4, 6, 7, 12)] == [0, 30, 60, 120, 480, 600, 600]
 
 
 async def test_a_crash_of_long_ago_is_history(
