@@ -18,7 +18,7 @@ async def came_in(run: Run) -> None:
     order = ("name", "report", *COUNTS, "note")
     rows = [{name: row[name] for name in order} for row in rows]
     lines = [f"**{run.source}, run {run.id}**: read = new + unchanged + revised + refused"]
-    lines += [f"- refused: {one.where}: {one.reason}" for one in run.detail.refusals]
+    lines += [f"- refused: {one.where}: {one.reason}" for one in run.detail.refusals[:MAX_ROWS]]
     await acreate_table_artifact(table=rows, key=f"{run.source}-came-in", description="\n".join(lines))
 
 

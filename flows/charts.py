@@ -46,7 +46,9 @@ def positioning(title: str, weeks: Sequence[Week], groups: Sequence[Group], *, l
     figure.suptitle(title, x=0.01, ha="left", fontweight="bold")
     upper.set_ylabel("net, % of open interest")
     handles, names = upper.get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside upper right", ncols=len(names), frameon=False, fontsize="small")
+    figure.legend(
+        handles, names, loc="outside upper right", ncols=len(names), frameon=False, fontsize="small"
+    )
     lower.set_ylim(-3, 103)
     lower.set_yticks([0, 20, 50, 80, 100])
     lower.set_ylabel(f"COT index, {WINDOW} weeks")

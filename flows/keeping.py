@@ -8,7 +8,7 @@ from shared.db.source_runs import Part, Refusal
 from shared.errors import SourceDataError
 
 
-def keep(url: str, run_id: int, reading: Reading, note: str = "") -> Part:
+def keep(url: str, run_id: int, reading: Reading, note: str = "", *, once: bool = True) -> Part:
     """Store a reading of the Commitments of Traders and count it in its run.
 
     Raises :class:`SourceDataError` when rows came and not one of them is sound: then the source has changed,
@@ -25,8 +25,9 @@ def keep(url: str, run_id: int, reading: Reading, note: str = "") -> Part:
         reading.source,
         reading.report,
         reading.rows,
-        read=reading.read,
+        repeated=reading.repeated,
         refused=[Refusal(one.where, one.reason) for one in reading.refused],
         snapshot_ns=reading.snapshot_ns,
         note=note,
+        once=once,
     )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
+from prefect.context import TaskRunContext
 from prefect.tasks import Task
 
 from shared.errors import DatabaseError, SourceAwayError
@@ -35,11 +36,25 @@ def delays(first_s: float, times: int) -> list[float]:
 
 
 @asynccontextmanager
-async def obeying() -> AsyncIterator[None]:
-    """Wait as long as a busy source asked for before the failure is told, and with it the repetition."""
+async def asking(limit_s: float, pauses: Sequence[float]) -> AsyncIterator[None]:
+    """One question to a source: it takes ``limit_s`` at most, however slowly the answer drips.
+
+    A source that asked for a longer pause than the next one of ``pauses`` gets it, before the failure is told
+    and with it the repetition; after the last repetition nobody waits.
+    """
     try:
-        yield
+        async with asyncio.timeout(limit_s):
+            yield
+    except TimeoutError:
+        raise SourceAwayError(f"no whole answer within {limit_s:g} s") from None
     except SourceAwayError as error:
-        if error.retry_after_s <= MOST_S:
-            await asyncio.sleep(error.retry_after_s)
+        attempt = _attempt()
+        if error.retry_after_s <= MOST_S and attempt < len(pauses):
+            await asyncio.sleep(max(0.0, error.retry_after_s - pauses[attempt]))
         raise
+
+
+def _attempt() -> int:
+    """0 for the first one of the task that runs."""
+    context = TaskRunContext.get()
+    return max(0, context.task_run.run_count - 1) if context is not None else 0

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 import msgspec
 
 from flows import keeping
 from flows.sources import cot_text
+from flows.sources.cot_reading import Reading
 from kestrel import console
 from kestrel.database import prepare
 from shared import clock
@@ -31,17 +33,20 @@ def import_cot(paths: Sequence[Path], *, code: str | None, snapshot: str | None,
         prepare(settings, url)
         with engine.transaction(url) as connection:
             run_id = source_runs.start(connection, cot_store.SOURCE, "import")
-        for file in files:
-            try:
-                for reading in cot_text.read_file(file, code=code, snapshot_ns=snapshot_ns):
-                    part = keeping.keep(url, run_id, reading)
-                    if as_json:
-                        console.json_lines([_fields(part)])
-            except SourceDataError as error:
-                failed.append(error)
-                console.complain(f"kestrel: {error}")
-        with engine.transaction(url) as connection:
-            run = source_runs.finish(connection, run_id, failed[0].args[0] if failed else "")
+        try:
+            for file, shown in files:
+                try:
+                    for reading in _readings(file, shown, code, snapshot_ns):
+                        part = keeping.keep(url, run_id, reading, once=False)
+                        if as_json:
+                            console.json_lines([_fields(part)])
+                except (SourceDataError, NotFoundError) as error:
+                    failed.append(error)
+                    console.complain(f"kestrel: {error}")
+        except BaseException as error:
+            _finish(url, run_id, str(error) or type(error).__name__)
+            raise
+        run = _finish(url, run_id, f"{failed[0]}" if failed else None)
     for one in run.detail.refusals:
         console.complain(f"refused: {one.where}: {one.reason}")
     if run.refused_rows > len(run.detail.refusals):
@@ -57,33 +62,76 @@ def import_cot(paths: Sequence[Path], *, code: str | None, snapshot: str | None,
     return failed[0].exit_code if failed else 0
 
 
+def _readings(file: Path, shown: str, code: str | None, snapshot_ns: int | None) -> list[Reading]:
+    """What is in a file, under the name that the user gave it: files of one name lie in many folders."""
+    found = []
+    for reading in cot_text.read_file(file, code=code, snapshot_ns=snapshot_ns):
+        newest = max((row.as_of for row in reading.rows), default=None)
+        if snapshot_ns is not None and newest is not None and snapshot_ns < _earliest(newest):
+            raise SourceDataError(
+                f"{shown} holds the report of {newest}, which was not published before {clock.iso(_earliest(newest))[:10]}:"
+                " give a later --snapshot"
+            )
+        found.append(msgspec.structs.replace(reading, source=shown + reading.source.removeprefix(file.name)))
+    return found
+
+
+def _earliest(as_of: date) -> int:
+    """No report was ever published within three days of the date that it is about."""
+    return clock.from_datetime(datetime.combine(as_of + timedelta(days=3), time.min, UTC))
+
+
+def _finish(url: str, run_id: int, failed: str | None) -> source_runs.Run:
+    with engine.transaction(url) as connection:
+        return source_runs.finish(connection, run_id, failed)
+
+
 def _fields(part: Part) -> dict[str, object]:
     return {"file": part.name, "report": part.report, **{name: getattr(part, name) for name in COUNTS}}
 
 
-def _files(paths: Sequence[Path]) -> Iterator[Path]:
-    """The files themselves, and of a folder all that may be reports, in the order of their names."""
+def _files(paths: Sequence[Path]) -> Iterator[tuple[Path, str]]:
+    """The files themselves, and of a folder all that may be reports, by name; each with what to call it."""
     for path in paths:
-        if path.is_dir():
-            found = sorted(one for one in path.rglob("*") if one.suffix.lower() in SUFFIXES and one.is_file())
-            if not found:
-                raise NotFoundError(f"there is no {', '.join(SUFFIXES)} file in {path}")
-            yield from found
-        elif path.is_file():
-            yield path
+        try:
+            is_folder, is_file = path.is_dir(), path.is_file()
+        except OSError as error:
+            raise NotFoundError(f"{path} cannot be read: {error.strerror}") from None
+        if is_file:
+            yield path, str(path)
+        elif is_folder:
+            yield from _within(path)
         else:
             raise NotFoundError(f"there is no file {path}")
 
 
+def _within(folder: Path) -> Iterator[tuple[Path, str]]:
+    def closed(error: OSError) -> None:
+        raise NotFoundError(f"{error.filename} cannot be read: {error.strerror}")
+
+    found = [
+        Path(place) / name
+        for place, _, names in os.walk(folder, onerror=closed)
+        for name in names
+        if name.lower().endswith(SUFFIXES) and not name.startswith("._")
+    ]
+    if not found:
+        raise NotFoundError(f"there is no {', '.join(SUFFIXES)} file in {folder}")
+    yield from ((path, str(path.relative_to(folder))) for path in sorted(found))
+
+
 def _moment(text: str) -> int:
-    """A date or a time in UTC, as nanoseconds."""
+    """A time in UTC, or the end of a day, as nanoseconds."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise UsageError(
             f"--snapshot {text!r} is no time: write 2025-01-13 or 2025-01-13T20:30 (UTC)"
         ) from None
+    now_ns = clock.now_ns()
     moment_ns = clock.from_datetime(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
-    if moment_ns > clock.now_ns():
+    if moment_ns > now_ns:
         raise UsageError(f"--snapshot {text} lies in the future")
+    if len(text) <= len("2025-01-13"):
+        return min(moment_ns + 86_400 * clock.SECOND - 1, now_ns)
     return moment_ns

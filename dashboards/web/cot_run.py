@@ -85,5 +85,5 @@ def refusals(run: Run) -> str:
         for one in run.detail.refusals
     )
     rest = run.refused_rows - len(run.detail.refusals)
-    more = f'<p class="k-dim c-note">and {rest} more; the log has them all.</p>' if rest > 0 else ""
+    more = f'<p class="k-dim c-note">and {rest} more.</p>' if rest > 0 else ""
     return f'<ul class="c-list">{shown}</ul>{more}'

@@ -109,7 +109,7 @@ async def keep(settler: Settler) -> None:
 
 def tell(done: Iterable[Settled]) -> None:
     for one in done:
-        log.warning("flow run %s: %s", one.run, one.what)
+        log.warning("flow run %s %s", one.run, one.what)
 
 
 def main() -> int:

@@ -17,6 +17,9 @@ from shared.rules.cot_calendar import scheduled_release
 SHOWN = 120
 """Characters of a refused row that are kept."""
 
+MAX_REFUSED = 10_000
+"""A source with more damaged rows than this is no report."""
+
 Key = tuple[str, date]
 
 
@@ -137,3 +140,8 @@ class Collector:
 
     def _refuse(self, where: str, reason: str, text: str) -> None:
         self._refused.append(Refusal(where, reason, plain(text)))
+        if len(self._refused) > MAX_REFUSED:
+            first = self._refused[0]
+            raise SourceDataError(
+                f"{self.source} has more than {MAX_REFUSED} damaged rows; {first.where}: {first.reason}"
+            )

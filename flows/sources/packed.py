@@ -115,7 +115,7 @@ def _members(stream: BinaryIO, name: str, budget: Budget) -> Iterator[Text]:
     with _damage(name):
         archive = zipfile.ZipFile(stream)
     with archive:
-        members = [one for one in archive.infolist() if one.filename.casefold().endswith(_TEXT)]
+        members = [one for one in archive.infolist() if _is_text(one.filename)]
         if not 0 < len(members) <= MAX_MEMBERS:
             raise SourceDataError(
                 f"{name}: {len(members)} .txt or .csv files in this archive: not one of the CFTC's"
@@ -129,6 +129,11 @@ def _members(stream: BinaryIO, name: str, budget: Budget) -> Iterator[Text]:
                 opened = archive.open(member)
             with opened:
                 yield Text(shown, opened, budget)  # type: ignore[arg-type]
+
+
+def _is_text(name: str) -> bool:
+    """Not what a Mac adds beside each file."""
+    return name.casefold().endswith(_TEXT) and not name.rpartition("/")[2].startswith("._")
 
 
 @contextmanager

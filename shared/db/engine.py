@@ -59,8 +59,11 @@ def session(source: Engine) -> Iterator[Session]:
 
 
 @contextmanager
-def transaction(url: str) -> Iterator[psycopg.Connection[Any]]:
-    """A plain psycopg connection for one transaction: for COPY, and SQL that no model stands for."""
+def transaction(url: str, *, statement_ms: int = STATEMENT_MS) -> Iterator[psycopg.Connection[Any]]:
+    """A plain psycopg connection for one transaction: for COPY, and SQL that no model stands for.
+
+    ``statement_ms`` bounds each statement, waiting for others included.
+    """
     forget_environment()
     with (
         translated(),
@@ -68,7 +71,7 @@ def transaction(url: str) -> Iterator[psycopg.Connection[Any]]:
             url,
             connect_timeout=CONNECT_S,
             application_name="kestrel",
-            options=f"-c statement_timeout={STATEMENT_MS} -c timezone=UTC",
+            options=f"-c statement_timeout={statement_ms} -c timezone=UTC",
         ) as connection,
     ):
         yield connection

@@ -19,9 +19,9 @@ from sqlalchemy.orm import Session
 from shared import clock
 from shared.db.facts import SourceRun
 
-LONGEST_S = 1800
+LONGEST_S = 3_600
 """A run that is still open after this was killed: nothing of ours may take longer."""
-MAX_REFUSALS = 50
+MAX_REFUSALS = 1_000
 """Kept word by word; all are counted."""
 
 
@@ -55,6 +55,8 @@ class Detail(msgspec.Struct, frozen=True, kw_only=True):
 
     trigger: str = ""
     """``flow`` or ``import``."""
+    whole: bool = False
+    """The whole history was asked for."""
     sources: tuple[Part, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     """The first ``MAX_REFUSALS``; all are counted in ``refused_rows``."""
@@ -86,7 +88,7 @@ COUNTS = Counts.__struct_fields__
 Connection = psycopg.Connection[Any]
 
 
-def start(connection: Connection, source: str, trigger: str) -> int:
+def start(connection: Connection, source: str, trigger: str, *, whole: bool = False) -> int:
     """Open a run and give its id; runs of this source that were killed are closed as failed."""
     now = clock.now_ns()
     connection.execute(
@@ -97,10 +99,20 @@ def start(connection: Connection, source: str, trigger: str) -> int:
     )
     row = connection.execute(
         "insert into source_runs (source, state, started_ns, detail) values (%s, 'running', %s, %s) returning id",
-        [source, now, Jsonb({"trigger": trigger, "sources": [], "refusals": []})],
+        [source, now, Jsonb({"trigger": trigger, "whole": whole, "sources": [], "refusals": []})],
     ).fetchone()
     assert row is not None
     return int(row[0])
+
+
+def had_whole(connection: Connection, source: str) -> bool:
+    """Whether a run that asked for the whole history was ever done."""
+    row = connection.execute(
+        "select exists (select from source_runs where source = %s and state = 'done' and detail @> %s)",
+        [source, Jsonb({"whole": True})],
+    ).fetchone()
+    assert row is not None
+    return bool(row[0])
 
 
 def part(connection: Connection, run_id: int, name: str, report: str) -> Part | None:
@@ -127,11 +139,11 @@ def add(connection: Connection, run_id: int, done: Part, refusals: Sequence[Refu
     )
 
 
-def finish(connection: Connection, run_id: int, error: str = "") -> Run:
-    """Close a run: done, or failed with one line that says why."""
+def finish(connection: Connection, run_id: int, failed: str | None = None) -> Run:
+    """Close a run: done, or failed with one line that says why. What it stored stays."""
     connection.execute(
         "update source_runs set state = %s, finished_ns = %s, detail = detail || %s where id = %s",
-        ["failed" if error else "done", clock.now_ns(), Jsonb({"error": error} if error else {}), run_id],
+        ["done" if failed is None else "failed", clock.now_ns(), Jsonb({"error": failed or ""}), run_id],
     )
     return _read(connection, run_id)
 

@@ -122,7 +122,7 @@ OUTAGES: tuple[Outage, ...] = (
         {
             "2023-01-31": "2023-02-24",
             "2023-02-07": "2023-03-03",
-            "2023-02-14": "2023-03-08",
+            "2023-02-14": "2023-03-09",
             "2023-02-21": "2023-03-10",
             "2023-02-28": "2023-03-14",
             "2023-03-07": "2023-03-16",
@@ -183,7 +183,8 @@ def as_of_dates(first: date, last: date) -> list[date]:
 
 
 def scheduled_release(as_of: date) -> int:
-    """When the report as of this date came or comes out, UTC nanoseconds; never earlier than it really did.
+    """When the report as of this date came or comes out, UTC nanoseconds; as far as is known
+    never earlier than it really did.
 
     Takes any day, since the dates in files are what they are, and never falls as the day grows.
     """

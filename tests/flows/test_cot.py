@@ -17,8 +17,10 @@ from prefect import get_client
 from prefect.client.schemas.filters import FlowRunFilter, LogFilter
 from prefect.client.schemas.objects import FlowRun, State
 
-from flows.cot import cot
+from flows.cot import cot, tell
 from shared import clock
+from shared.db import cot_store, source_runs
+from shared.db.engine import transaction
 from shared.domain.cot import Positions, Report
 from shared.errors import KestrelError
 from shared.settings import ROOT
@@ -199,6 +201,14 @@ async def test_what_can_heal_is_asked_again(
         assert clock.monotonic_ns() - began >= 2 * clock.SECOND, "it waited as long as it was asked to"
 
 
+async def test_nobody_waits_after_the_last_repetition(desk: str, cftc: SocrataServer) -> None:
+    cftc.fault("status", status=429, headers={"Retry-After": "1"}, path="6dca-aqww", times=-1)
+    began = clock.monotonic_ns()
+    assert (await run()).is_completed()
+    assert times(cftc, "6dca-aqww") == 5
+    assert clock.monotonic_ns() - began >= 4 * clock.SECOND
+
+
 async def test_what_cannot_heal_is_asked_once_and_then_the_yearly_files_are_read(
     desk: str, cftc: SocrataServer
 ) -> None:
@@ -240,6 +250,62 @@ async def test_when_nobody_answers_the_run_fails_in_one_line_and_the_next_one_he
     assert stored(desk) == {report: set() for report in Report}
     cftc.faults.clear()
     assert (await run()).is_completed()
+    assert stored(desk) == everything()
+
+
+async def test_a_service_that_drips_leads_to_the_yearly_files(
+    desk: str, cftc: SocrataServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It never falls silent for long enough to be called dead, and never ends."""
+    monkeypatch.setattr("flows.cot.ASK_S", 0.5)
+    cftc.fault("slow", path="/resource/", seconds=4, times=-1)
+    state = await run()
+    assert state.is_completed(), state.message
+    assert stored(desk) == everything()
+    assert "no whole answer within 0.5 s" in detail(desk)["sources"][-1]["note"]
+
+
+async def test_a_run_that_is_out_of_time_says_so(desk: str, cftc: SocrataServer) -> None:
+    cftc.fault("slow", path="gpe5-46if", seconds=30)
+    short = cot.with_options(timeout_seconds=3)
+    state = await short(return_state=True)
+    assert state.name == "TimedOut"
+    assert runs(desk) == [("failed", 36, 36, 0, 0, 0)]
+    assert detail(desk)["error"]
+
+
+async def test_a_failure_without_words_is_no_success(
+    desk: str, cftc: SocrataServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr("flows.keeping.keep", broken)
+    assert (await run()).is_failed()
+    assert [state for state, *_ in runs(desk)] == ["failed"]
+    assert "AssertionError" in detail(desk)["error"]
+
+
+async def test_a_chart_that_cannot_be_drawn_fails_nothing(
+    desk: str, cftc: SocrataServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(_: object) -> None:
+        raise RuntimeError("the page is unwell")
+
+    monkeypatch.setattr("flows.artifacts.came_in", broken)
+    monkeypatch.setattr("flows.cot.tell", tell.with_options(retries=0))
+    assert (await run()).is_completed()
+    assert stored(desk) == everything()
+
+
+async def test_one_market_imported_by_hand_is_not_the_whole_history(desk: str, cftc: SocrataServer) -> None:
+    with transaction(desk) as connection:
+        run_id = source_runs.start(connection, "cot", "import")
+    only = cot_files.row(Report.TFF, CODES[0], NEWEST)
+    cot_store.store(desk, run_id, "hand", Report.TFF, [only], snapshot_ns=1)
+    state = await run(only_if_due=True)
+    assert cftc.requests, "the other report is not there"
+    assert state.is_completed()
     assert stored(desk) == everything()
 
 

@@ -41,8 +41,6 @@ def store(
         name,
         Report.LEGACY,
         rows,
-        read=len(rows),
-        refused=[],
         snapshot_ns=snapshot_ns,
     )
 
@@ -76,7 +74,7 @@ def test_what_came_in_adds_up(postgres_url: str) -> None:
         "a",
         Report.LEGACY,
         [row(APRIL_10), row(APRIL_17, date(2018, 4, 17))],
-        read=4,
+        repeated=1,
         refused=[Refusal("a line 7", "open interest 1 is not the long side 2")],
         snapshot_ns=1,
     )
@@ -122,6 +120,53 @@ def test_an_older_snapshot_never_replaces_a_newer_row_but_is_kept(postgres_url: 
         (2029, 0, 5)
     ]
     assert query(postgres_url, "select source, snapshot_ns from cot_revisions") == [("older", 4)]
+    notes = "select detail->'sources'->0->>'note' from source_runs order by id desc limit 1"
+    assert query(postgres_url, notes) == [("1 older versions kept aside",)]
+    store(postgres_url, [row(APRIL_10)], 3, "older still")
+    assert query(postgres_url, "select count(*) from cot_revisions") == [(1,)], "the same thing is kept once"
+
+
+def test_a_stamp_from_the_future_does_not_bar_corrections(postgres_url: str) -> None:
+    """The clock of this machine was wrong once."""
+    with clock.use(now=lambda: 2_000_000_000 * clock.SECOND):
+        store(postgres_url, [row(APRIL_10)], snapshot_ns=2_000_000_000 * clock.SECOND)
+    with clock.use(now=lambda: 1_800_000_000 * clock.SECOND):
+        part = store(postgres_url, [row(APRIL_17)], snapshot_ns=1_800_000_000 * clock.SECOND)
+    assert counts(part) == Counts(read=1, revised=1)
+
+
+def test_one_contract_is_missing_when_it_had_the_report_before(postgres_url: str) -> None:
+    def missing(due: date) -> bool:
+        with transaction(postgres_url) as connection:
+            return cot_store.missing(connection, Report.LEGACY, ["133741", "133742", "146021"], due)
+
+    assert missing(date(2018, 4, 17)), "nothing is there"
+    store(postgres_url, [row(APRIL_10), row(APRIL_10, code="133742")], snapshot_ns=1)
+    assert not missing(date(2018, 4, 10))
+    store(postgres_url, [row(APRIL_17, date(2018, 4, 17))], snapshot_ns=2)
+    assert missing(date(2018, 4, 17)), "the micro contract has not come"
+    store(postgres_url, [row(APRIL_17, date(2018, 4, 16), "133742")], snapshot_ns=2)
+    assert not missing(date(2018, 4, 17)), "a Monday can stand for it"
+    assert not missing(date(2018, 4, 16))
+
+
+def test_a_run_of_the_whole_history_is_remembered_when_it_was_done(postgres_url: str) -> None:
+    with transaction(postgres_url) as connection:
+        failed = source_runs.start(connection, "cot", "flow", whole=True)
+        source_runs.finish(connection, failed, "away")
+        source_runs.finish(connection, source_runs.start(connection, "cot", "import"))
+        assert not source_runs.had_whole(connection, "cot")
+        source_runs.finish(connection, source_runs.start(connection, "cot", "flow", whole=True))
+        assert source_runs.had_whole(connection, "cot")
+        assert not source_runs.had_whole(connection, "other")
+
+
+def test_a_run_that_was_closed_as_dead_and_ends_well_after_all_has_no_error(postgres_url: str) -> None:
+    with transaction(postgres_url) as connection:
+        run_id = source_runs.start(connection, "cot", "flow")
+        source_runs.finish(connection, run_id, "it was ended before it was done")
+        run = source_runs.finish(connection, run_id)
+    assert (run.state, run.detail.error) == ("done", "")
 
 
 def test_a_newer_equal_snapshot_protects_a_row_from_what_lay_between(postgres_url: str) -> None:
@@ -140,6 +185,7 @@ def test_two_equally_old_states_that_disagree_change_nothing(postgres_url: str) 
     )
     assert refusal["where"] == "other 133741 2018-04-10"
     assert "neither is newer" in refusal["reason"]
+    assert query(postgres_url, "select source from cot_revisions") == [("other",)], "nothing is lost"
     assert query(postgres_url, "select open_interest from cot_legacy") == [(1702,)]
 
 
@@ -220,9 +266,7 @@ def test_runs_that_were_killed_are_closed_by_the_next_one(postgres_url: str) -> 
 def test_refusals_are_bounded_but_all_counted(postgres_url: str) -> None:
     run_id = begin(postgres_url)
     refused = [Refusal(f"line {number}", "damaged") for number in range(source_runs.MAX_REFUSALS + 20)]
-    part = cot_store.store(
-        postgres_url, run_id, "a", Report.LEGACY, [], read=len(refused), refused=refused, snapshot_ns=1
-    )
+    part = cot_store.store(postgres_url, run_id, "a", Report.LEGACY, [], refused=refused, snapshot_ns=1)
     assert part.refused == len(refused)
     with transaction(postgres_url) as connection:
         run = source_runs.finish(connection, run_id)

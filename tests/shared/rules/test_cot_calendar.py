@@ -198,7 +198,7 @@ class TestOutages:
     def test_ion_in_2023(self) -> None:
         assert released("2023-01-24") == "2023-01-27"
         assert released("2023-01-31") == "2023-02-24"
-        assert released("2023-02-14") == "2023-03-08"
+        assert released("2023-02-14") == "2023-03-09"
         assert released("2023-03-14") == "2023-03-21"
         assert released("2023-03-21") == "2023-03-24"
 
