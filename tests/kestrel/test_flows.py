@@ -25,6 +25,8 @@ from tests.kestrel.support import START_S, Ports, Program, Start, eventually, ou
 pytestmark = pytest.mark.timeout(300)
 
 GONE_S = 5.0
+STOP_S = 15.0
+"""The same, in order, on a machine that is busy with other tests."""
 RUN_S = 3.0
 TOKEN = "Kx81TokenOfTheService"
 
@@ -138,7 +140,7 @@ def test_a_killed_parent_leaves_nothing_and_the_next_start_does_what_was_left(
     begun_ns = clock.monotonic_ns()
     second.signal(signal.SIGTERM)
     assert second.wait() == 0
-    assert (clock.monotonic_ns() - begun_ns) / clock.SECOND < GONE_S
+    assert (clock.monotonic_ns() - begun_ns) / clock.SECOND < STOP_S
     assert ours(home) == []
     assert not any("was killed" in line for line in second.lines)
 
