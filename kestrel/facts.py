@@ -26,7 +26,7 @@ SUFFIXES = (".txt", ".csv", ".gz", ".zip")
 def import_cot(paths: Sequence[Path], *, code: str | None, snapshot: str | None, as_json: bool) -> int:
     """Each reading in a transaction of its own; 0, or the exit code for a file that could not be used."""
     snapshot_ns = None if snapshot is None else _moment(snapshot)
-    files = list(_files(paths))
+    found = list(files(paths))
     settings = load()
     failed: list[KestrelError] = []
     with embedded.lease(settings) as url:
@@ -34,7 +34,7 @@ def import_cot(paths: Sequence[Path], *, code: str | None, snapshot: str | None,
         with engine.transaction(url) as connection:
             run_id = source_runs.start(connection, cot_store.SOURCE, "import")
         try:
-            for file, shown in files:
+            for file, shown in found:
                 try:
                     for reading in _readings(file, shown, code, snapshot_ns):
                         part = keeping.keep(url, run_id, reading, once=False)
@@ -90,7 +90,7 @@ def _fields(part: Part) -> dict[str, object]:
     return {"file": part.name, "report": part.report, **{name: getattr(part, name) for name in COUNTS}}
 
 
-def _files(paths: Sequence[Path]) -> Iterator[tuple[Path, str]]:
+def files(paths: Sequence[Path]) -> Iterator[tuple[Path, str]]:
     """The files themselves, and of a folder all that may be reports, by name; each with what to call it."""
     for path in paths:
         try:
