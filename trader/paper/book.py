@@ -36,10 +36,17 @@ class Book:
     decimal price is exact.
     """
 
-    __slots__ = ("_ask_keys", "_asks", "_bid_keys", "_bids", "_keys", "_places", "_scale", "max_levels")
+    __slots__ = (
+        "_ask_keys", "_asks", "_bid_keys", "_bids", "_keys", "_places", "_scale", "max_levels", "snapshots",
+    )  # fmt: skip
+
+    recovers = False
+    """True when levels come back by themselves, because nothing on the tape ever says that they did."""
 
     def __init__(self, tick: Decimal = Decimal("0.01"), *, max_levels: int = MAX_LEVELS) -> None:
         self.max_levels = max_levels
+        self.snapshots = 0
+        """How often everything was replaced: what was known of single levels is void then."""
         self._places = places(tick)
         self._scale = 10**self._places
         self._bid_keys: list[int] = []
@@ -57,6 +64,7 @@ class Book:
     def snapshot(self, bids: Iterable[TextLevel], asks: Iterable[TextLevel]) -> None:
         """Replace everything."""
         self.clear()
+        self.snapshots += 1
         self.apply(bids, asks)
 
     def apply(self, bids: Iterable[TextLevel], asks: Iterable[TextLevel]) -> None:

@@ -85,8 +85,9 @@ class SqliteStore:
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
             where = str(path)
         try:
-            self._db = sqlite3.connect(where, isolation_level=None)
-            # A store that nobody closed (an engine in memory) lets its database go with it.
+            # A store that nobody closed (an engine in memory) lets its database go with it, in whichever
+            # thread the garbage is collected.
+            self._db = sqlite3.connect(where, isolation_level=None, check_same_thread=False)
             weakref.finalize(self, self._db.close)
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")

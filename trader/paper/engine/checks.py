@@ -8,7 +8,8 @@ from decimal import Decimal
 from shared.domain.order import OrderType, PositionSide, Side
 from trader.paper.contract import ContractSpec
 from trader.paper.engine.accounts import Account
-from trader.paper.engine.model import NewOrder, Preset
+from trader.paper.engine.core import Core
+from trader.paper.engine.model import ClientIds, NewOrder, Preset
 from trader.paper.engine.money import LARGEST, MOST_DIGITS, decimals, is_multiple, text, times
 from trader.paper.engine.refusals import Reason, Refused
 from trader.paper.market import MarketState
@@ -27,13 +28,16 @@ def number(value: Decimal, name: str) -> None:
         raise Refused(Reason.BAD_VALUE, name)
 
 
-def client_id(account: Account, wanted: str) -> None:
-    """A client id is unique among *pending* orders only, as on the venue."""
+def client_id(core: Core, account: Account, wanted: str) -> None:
+    """A client id is unique among *pending* orders only, as on the venue, or among all (a switch)."""
     if not wanted:
         return
     if not _CLIENT_ID.match(wanted):
         raise Refused(Reason.BAD_CLIENT_ID, wanted)
-    if wanted in account.clients:
+    used = wanted in account.clients
+    if not used and account.record.client_ids is ClientIds.ALWAYS:
+        used = core.store.order_by_client(account.id, wanted) is not None
+    if used:
         raise Refused(Reason.DUPLICATE_CLIENT_ID, wanted)
 
 

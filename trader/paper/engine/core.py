@@ -35,7 +35,7 @@ class Core:
         self.now_ns = hub.now_ns
         self.accounts: dict[int, Account] = {}
         self.by_key: dict[str, Account] = {}
-        self.symbols: dict[str, SymbolIndex] = {}
+        self.symbols: dict[tuple[str, str], SymbolIndex] = {}
         self.live_orders: dict[int, Order] = {}
         self.resting: set[int] = set()
         self.live_plans: dict[int, Plan] = {}
@@ -62,19 +62,19 @@ class Core:
 
     # markets
 
-    def state(self, symbol: str) -> MarketState:
-        state = self.hub.states.get((FUTURES, symbol))
+    def state(self, symbol: str, market: str = FUTURES) -> MarketState:
+        state = self.hub.states.get((market, symbol))
         if state is None:
             raise Refused(Reason.UNKNOWN_SYMBOL, symbol)
         return state
 
-    def spec(self, symbol: str) -> ContractSpec:
-        return self.state(symbol).spec
+    def spec(self, symbol: str, market: str = FUTURES) -> ContractSpec:
+        return self.state(symbol, market).spec
 
-    def index(self, symbol: str) -> SymbolIndex:
-        found = self.symbols.get(symbol)
+    def index(self, symbol: str, market: str = FUTURES) -> SymbolIndex:
+        found = self.symbols.get((market, symbol))
         if found is None:
-            found = self.symbols[symbol] = SymbolIndex()
+            found = self.symbols[market, symbol] = SymbolIndex()
         return found
 
     def mark(self, position: Position) -> Decimal:

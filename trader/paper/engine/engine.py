@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 
-from shared.domain.order import PositionSide
+from shared.domain.order import PositionSide, Side
 from trader.paper.contract import FUTURES
 from trader.paper.engine import (
     checks,
     liquidation,
     matching,
+    modifying,
     orders,
     placing,
     positions,
@@ -119,6 +120,22 @@ class Engine:
         placed = placing.place(self.core, account, new)
         self._finish(new.symbol)
         return placed
+
+    def modify(self, account: Account, order: Order, change: modifying.Change) -> Order:
+        """The changed order; with a new size or price a new one."""
+        self.core.command_time()
+        changed = modifying.modify(self.core, account, order, change)
+        self._finish(order.symbol)
+        return changed
+
+    def reverse(
+        self, account: Account, position: Position, size: Decimal | None = None, client_id: str = ""
+    ) -> Order:
+        """Close a position at market, open the opposite one; the order that opened it."""
+        self.core.command_time()
+        order = modifying.reverse(self.core, account, position, size, client_id)
+        self._finish(position.symbol)
+        return order
 
     def cancel(self, account: Account, order: Order) -> None:
         self.core.command_time()
@@ -236,7 +253,7 @@ class Engine:
     def unheard(self) -> list[tuple[str, Decimal]]:
         """Symbols with orders or positions that the hub does not carry, with a price of theirs."""
         core = self.core
-        used = {order.symbol: order.price for order in core.live_orders.values()}
+        used = {order.symbol: order.price for order in core.live_orders.values() if order.market == FUTURES}
         used |= {position.symbol: position.entry for position in core.open_positions.values()}
         return sorted(item for item in used.items() if (FUTURES, item[0]) not in core.hub.states)
 
@@ -244,19 +261,18 @@ class Engine:
         self._settle(self.core.state(symbol))
         self.core.commit()
 
-    def _settle(self, state: MarketState, *, moved: bool = False, trade: Decimal | None = None) -> None:
+    def _settle(self, state: MarketState, *, moved: bool = False) -> None:
         """Let the present price do what it must, until quiet: fills, protection, liquidation.
 
-        Resting orders are looked at only when the market ``moved``: the book of the tape still shows
-        what an order has just taken, and must not give it a second time. Accounts whose money changed
-        are judged whatever the symbol: also by funding while it does not trade.
+        Resting orders are looked at only when the market ``moved``. Accounts whose money changed are
+        judged whatever the symbol: also by funding while it does not trade.
         """
         core = self.core
-        lively = state.trading and state.symbol in core.symbols
+        lively = state.trading and (state.market, state.symbol) in core.symbols
         for _ in range(_MOST_ROUNDS):
             busy = False
             if lively:
-                busy |= matching.touched(core, state, trade) if moved else False
+                busy |= matching.touched(core, state) if moved else False
                 busy |= triggers.fire(core, state)
                 busy |= liquidation.check(core, state)
             busy |= liquidation.judge(core)
@@ -265,12 +281,14 @@ class Engine:
 
     def _on_market(self, event: MarketEvent) -> None:
         state = event.state
-        if state.market != FUTURES or state.symbol not in self.core.symbols or isinstance(event, SymbolAdded):
+        if (state.market, state.symbol) not in self.core.symbols or isinstance(event, SymbolAdded):
             return
         self.core.event_time()
         if isinstance(event, FundingDue):
             positions.fund(self.core, state.symbol, event.rate, event.mark)
-        self._settle(state, moved=True, trade=event.price if isinstance(event, Traded) else None)
+        if isinstance(event, Traded) and state.trading:
+            matching.traded(self.core, state, event.price, event.size, Side(event.side))
+        self._settle(state, moved=True)
         self.core.commit()
 
     def _restore(self) -> None:
@@ -304,7 +322,7 @@ class Engine:
         for plan in core.live_plans.values():
             protection.watch(core, plan)
         core.doubtful.clear()  # each is judged with its symbols, after their protection had its turn
-        for symbol in list(core.symbols):
+        for market, symbol in list(core.symbols):
             core.command_time()
-            self._settle(core.state(symbol), moved=True)
+            self._settle(core.state(symbol, market), moved=True)
         core.commit()

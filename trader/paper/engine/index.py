@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections.abc import Iterator
 from decimal import Decimal
 
+from trader.paper.engine.depth import Depth
 from trader.paper.engine.model import Reference
 
 
@@ -19,6 +21,11 @@ class PriceIndex:
     def __init__(self, *, rising: bool) -> None:
         self._sign = 1 if rising else -1
         self._items: list[tuple[Decimal, int]] = []
+
+    def __iter__(self) -> Iterator[tuple[Decimal, int]]:
+        """(price, id), nearest first. Not while it is being changed."""
+        sign = self._sign
+        return ((sign * price, number) for price, number in self._items)
 
     def __len__(self) -> int:
         return len(self._items)
@@ -50,13 +57,15 @@ class SymbolIndex:
 
     ``buys`` are due when the best ask falls to them, ``sells`` when the best bid rises to them;
     ``long_liquidations`` when the mark falls, ``short_liquidations`` when it rises. ``crossed``
-    holds the accounts with a cross-margin position here (a dict keeps their order).
+    holds the accounts with a cross-margin position here (a dict keeps their order). ``depth`` is the
+    tape's book without what orders have taken from it.
     """
 
     __slots__ = (
         "buys",
         "checked_mark",
         "crossed",
+        "depth",
         "falling",
         "long_liquidations",
         "rising",
@@ -72,4 +81,5 @@ class SymbolIndex:
         self.long_liquidations = PriceIndex(rising=False)
         self.short_liquidations = PriceIndex(rising=True)
         self.crossed: dict[int, bool] = {}
+        self.depth = Depth()
         self.checked_mark: Decimal | None = None

@@ -12,6 +12,7 @@ from enum import StrEnum
 import msgspec
 
 from shared.domain.order import OrderType, PositionSide, Side
+from trader.paper.contract import FUTURES
 from trader.paper.engine.money import ZERO, divided
 
 
@@ -20,6 +21,15 @@ class Force(StrEnum):
     IOC = "ioc"
     FOK = "fok"
     POST_ONLY = "post_only"
+
+
+class SelfTrade(StrEnum):
+    """What happens when an order would trade with a resting one of its own account."""
+
+    NONE = "none"
+    CANCEL_TAKER = "cancel_taker"
+    CANCEL_MAKER = "cancel_maker"
+    CANCEL_BOTH = "cancel_both"
 
 
 class MarginMode(StrEnum):
@@ -48,6 +58,8 @@ class Source(StrEnum):
     POSITION_TAKE_PROFIT = "pos_take_profit"
     POSITION_STOP_LOSS = "pos_stop_loss"
     CLOSE_POSITIONS = "close_positions"
+    REVERSAL = "reversal"
+    MODIFIED = "modified"
     LIQUIDATION = "liquidation"
 
 
@@ -137,6 +149,9 @@ class NewOrder(msgspec.Struct, frozen=True, kw_only=True):
     reduce_only: bool = False
     preset: Preset = Preset()
     point: str = "API"
+    self_trade: SelfTrade = SelfTrade.NONE
+    market: str = FUTURES
+    source: Source = Source.CLIENT
 
 
 class Order(msgspec.Struct, kw_only=True):
@@ -144,6 +159,7 @@ class Order(msgspec.Struct, kw_only=True):
 
     ``closing`` orders can only shrink a position (reduce-only, or a hedge-mode close) and then
     ``position_side`` is that position; for the others it is the position they would open.
+    ``ahead`` is the size of the tape's book that a resting order has in front of it at its price.
     """
 
     id: int
@@ -174,6 +190,9 @@ class Order(msgspec.Struct, kw_only=True):
     locked: Decimal = ZERO
     cancel_reason: str = ""
     liquidation_price: Decimal = ZERO
+    self_trade: SelfTrade = SelfTrade.NONE
+    market: str = FUTURES
+    ahead: Decimal = ZERO
 
     @property
     def remaining(self) -> Decimal:
@@ -299,6 +318,13 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     balance: Decimal
 
 
+class ClientIds(StrEnum):
+    """Among what an order's client id must be unique: documented is ``PENDING``."""
+
+    PENDING = "pending"
+    ALWAYS = "always"
+
+
 class SymbolSettings(msgspec.Struct, kw_only=True):
     margin_mode: MarginMode
     long_leverage: int
@@ -325,6 +351,7 @@ class AccountRecord(msgspec.Struct, kw_only=True):
     wallet: Decimal = ZERO
     seq: int = 0
     settings: dict[str, SymbolSettings] = {}
+    client_ids: ClientIds = ClientIds.PENDING
 
     def __repr__(self) -> str:
         return f"AccountRecord(id={self.id}, kind={self.kind!r}, label={self.label!r})"

@@ -37,6 +37,8 @@ class Reason(StrEnum):
     LEVERAGE_MARGIN = auto()
     MARGIN_MODE_BLOCKED = auto()
     POSITION_MODE_BLOCKED = auto()
+    NOT_MODIFIABLE = auto()
+    NOTHING_CHANGED = auto()
     NO_POSITION = auto()
     ABOVE_POSITION = auto()
     PLAN_WITHOUT_POSITION = auto()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from shared.domain.order import PositionSide
 from trader.paper.engine import matching, orders, protection
 from trader.paper.engine.core import Core
+from trader.paper.engine.crossing import meet
 from trader.paper.engine.model import Plan, PlanKind, PlanState, Reference, Source
 from trader.paper.market import MarketState
 
@@ -18,7 +19,7 @@ _SOURCES = {
 
 def fire(core: Core, state: MarketState) -> bool:
     """Execute what the symbol's last and mark price have reached. True when something was."""
-    index = core.symbols[state.symbol]
+    index = core.symbols[state.market, state.symbol]
     done = False
     for reference in Reference:
         price = protection.reference_price(state, reference)
@@ -50,7 +51,7 @@ def _execute(core: Core, state: MarketState, plan: Plan) -> bool:
     if plan.execute is None:
         matching.take_all(core, account, order, state)
         return True
-    matching.take(core, account, order, state.book.walk(order.side.value, order.size, plan.execute))
+    matching.take(core, account, order, state, meet(core, state, matching.taker_of(order), order.size))
     if order.live:
-        orders.rest(core, account, order, order.remaining)
+        orders.rest(core, account, order, order.remaining, matching.queue_ahead(state, order))
     return True
