@@ -51,7 +51,11 @@ class TapeClock:
         """Move on by ``ms`` milliseconds of tape time; the new time. Never backwards."""
         if not 0 <= ms <= MAX_ADVANCE_MS:
             raise UsageError(f"advance_ms must be between 0 and {MAX_ADVANCE_MS}, not {ms}")
-        self._rebase(ms * clock.MILLISECOND)
+        return self.advance_ns(ms * clock.MILLISECOND)
+
+    def advance_ns(self, ns: int) -> int:
+        """The same in nanoseconds, for a step that was checked already."""
+        self._rebase(max(0, ns))
         self._wake()
         return self.now_ns()
 

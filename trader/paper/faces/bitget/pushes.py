@@ -160,7 +160,7 @@ def _order(engine: Engine, step: OrderStep) -> Row:
         "pnl": text(fill.profit if fill else ZERO),
         "totalProfits": text(order.profit),
         "reduceOnly": "yes" if order.reduce_only else "no",
-        "stpMode": "none",
+        "stpMode": order.self_trade.value,
         "presetStopSurplusPrice": price(preset.take_profit),
         "presetStopSurplusType": "fill_price" if preset.take_profit else "",
         "presetStopSurplusExecutePrice": price(preset.take_profit_execute),

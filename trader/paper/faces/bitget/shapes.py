@@ -72,6 +72,10 @@ def order_source(order: Order) -> str:
     if order.source is Source.LIQUIDATION:
         return "liquidation"
     form = order.type.value
+    if order.source is Source.REVERSAL:
+        return "reverse"
+    if order.source is Source.MODIFIED:
+        return "modify_order_limit"
     if order.source in _SOURCES:
         return f"{_SOURCES[order.source]}_{form}"
     return "market" if order.type is OrderType.MARKET else "normal"
