@@ -30,6 +30,7 @@ class World:
         self.latency = Latency()
         self.gate = Gate(self.clock, self.latency, self.steps)
         self.done: list[tuple[int, int, str]] = []
+        self.ended: set[int] = set()
 
     async def ask(self, account: int, what: str) -> None:
         await self.gate.carry_out(account, lambda: self.done.append((self.ms, account, what)))
@@ -56,6 +57,7 @@ async def story(world: World, account: int, rounds: int, noise: random.Random) -
             for _ in range(noise.randrange(6)):
                 await asyncio.sleep(0)
             await world.ask(account, f"{number}{part}")
+    world.ended.add(account)
     await world.steps.acknowledge(account)
 
 
@@ -64,7 +66,7 @@ async def play(world: World, seed: int, rounds: int = 4) -> list[tuple[int, int,
     world.steps.start(range(1, 11))
     tasks = [asyncio.create_task(story(world, account, rounds, noise)) for account in range(1, 11)]
     noise.shuffle(tasks)
-    for _ in range(rounds):
+    while len(world.ended) < 10:
         await world.steps.step(100)
     world.steps.stop()
     await asyncio.gather(*tasks)
