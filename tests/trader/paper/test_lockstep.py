@@ -58,7 +58,8 @@ async def story(world: World, account: int, rounds: int, noise: random.Random) -
                 await asyncio.sleep(0)
             await world.ask(account, f"{number}{part}")
     world.ended.add(account)
-    await world.steps.acknowledge(account)
+    while world.steps.on:  # who has nothing more to do still says so
+        await world.steps.acknowledge(account)
 
 
 async def play(world: World, seed: int, rounds: int = 4) -> list[tuple[int, int, str]]:
