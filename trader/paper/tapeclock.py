@@ -27,6 +27,8 @@ class TapeClock:
         self._base_ns = clock.now_ns() if start_ns is None else start_ns
         self._base_wall_ns = clock.monotonic_ns()
         self._ppm = 0
+        self.leapt_ns = self._base_ns
+        """Where the last ``advance`` ended."""
         self._sleepers: set[asyncio.Future[None]] = set()
         self.set_speed(speed)
 
@@ -52,6 +54,7 @@ class TapeClock:
         if not 0 <= ms <= MAX_ADVANCE_MS:
             raise UsageError(f"advance_ms must be between 0 and {MAX_ADVANCE_MS}, not {ms}")
         self._rebase(ms * clock.MILLISECOND)
+        self.leapt_ns = self._base_ns
         self._wake()
         return self.now_ns()
 

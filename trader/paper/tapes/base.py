@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from shared import clock
 from trader.paper.market import MarketHub
 from trader.paper.tapeclock import TapeClock
+from trader.paper.tapes.pace import Pace
 
 BATCH = 256
 """Events fed before other tasks get their turn."""
@@ -32,6 +33,7 @@ class Tape(ABC):
         self._settlers: list[tuple[int, asyncio.Future[None]]] = []
         self._since_yield = 0
         self._ended = False
+        self.pace = Pace(clock_)
 
     @abstractmethod
     def prepare(self) -> None:
@@ -43,6 +45,7 @@ class Tape(ABC):
 
     async def run(self) -> None:
         """Play until cancelled. Whoever waits for ``settled`` then waits no longer."""
+        self.pace.begin()
         try:
             await self.play()
         finally:
@@ -51,6 +54,10 @@ class Tape(ABC):
                 if not waiter.done():
                     waiter.set_result(None)
             self._settlers.clear()
+
+    def progress(self) -> dict[str, object]:
+        """What ``GET /control/state`` tells of the tape: how late it runs; recorded ones count more."""
+        return self.pace.report()
 
     async def settled(self) -> None:
         """Return when every event up to the clock's time of this call has been fed (or the tape ended)."""
@@ -73,6 +80,7 @@ class Tape(ABC):
             self._since_yield = 0
             nap = max(clock.MILLISECOND, int(_NAP_WALL_NS * self.clock.speed))
             await self.clock.pause(min(ns, max(self.hub.next_due_ns, now + 1), now + nap))
+        self.pace.fed(ns, now)
         if self._since_yield >= BATCH:
             self._since_yield = 0
             await asyncio.sleep(0)

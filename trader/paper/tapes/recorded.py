@@ -199,6 +199,10 @@ class RecordedTape(Tape):
     def gaps(self) -> int:
         return sum(feed.gaps for feed in self._feeds.values())
 
+    def progress(self) -> dict[str, object]:
+        counted = {"frames": self.frames, "passes": self.passes, "gaps": self.gaps, "damaged": self.damaged}
+        return counted | super().progress()
+
     def measure_ns(self) -> int:
         """From the first frame to the last; reads the file."""
         first = last = 0
