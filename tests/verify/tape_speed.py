@@ -41,8 +41,10 @@ async def read(url: str, heard: list[int], at: int) -> None:
             heard[at] += 1
 
 
-async def play(exchange: Exchange, speed: float, length_s: float) -> tuple[dict[str, float], list[int]]:
-    """What the exchange says of its tape after one pass, and what each reader heard."""
+async def play(
+    exchange: Exchange, speed: float, length_s: float, most_lag_ms: float
+) -> tuple[dict[str, float], list[int]]:
+    """What the exchange says of its tape when one pass must be over, and what each reader heard."""
     heard = [0] * READERS
     readers = [
         asyncio.create_task(read(exchange.ready["ws_public"], heard, number)) for number in range(READERS)
@@ -52,10 +54,9 @@ async def play(exchange: Exchange, speed: float, length_s: float) -> tuple[dict[
     busy = sum(process.cpu_times()[:2])
     begun = clock.monotonic_ns()
     await asyncio.to_thread(exchange.control, "/clock", {"speed": speed})
-    while (clock.monotonic_ns() - begun) / clock.SECOND < length_s / speed:
-        left = length_s / speed - (clock.monotonic_ns() - begun) / clock.SECOND
-        await asyncio.sleep(min(1.0, max(left, 0.0)))
-    # stand still at once: what has not been fed by now is late
+    allowed_s = length_s / speed + most_lag_ms / 1000
+    while (left := allowed_s - (clock.monotonic_ns() - begun) / clock.SECOND) > 0:
+        await asyncio.sleep(min(1.0, left))
     at = await asyncio.to_thread(exchange.control, "/state")
     took = (clock.monotonic_ns() - begun) / clock.SECOND
     busy = sum(process.cpu_times()[:2]) - busy
@@ -83,7 +84,7 @@ def main() -> int:
     frames, length_s = measure(path)
     with started("--tape", str(path), "--speed", "0", "--accounts", "10") as exchange:
         rest_something(exchange)
-        told, heard = asyncio.run(play(exchange, given.speed, length_s))
+        told, heard = asyncio.run(play(exchange, given.speed, length_s, given.most_lag))
     told["lost"] = max(0, frames - told["frames"])
     print(f"{path.name}: {frames} frames, {length_s:.1f} s of market, at {given.speed:g}x; {load()}")
     print(f"time allowed      {length_s / given.speed:8.2f} s, asked after {told['took_s']:.2f} s")

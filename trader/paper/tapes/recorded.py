@@ -250,8 +250,10 @@ class RecordedTape(Tape):
             if self._reader.damaged > damaged:
                 damaged = self._reader.damaged
                 self._warn()
-            now = max(now, local_ns + shift_ns)
-            await self.until(now)
+            if local_ns + shift_ns > now:
+                now = local_ns + shift_ns
+            if not self.due(now):
+                await self.until(now)
             try:
                 self._apply(frame, now)
             except (TypeError, ValueError, ArithmeticError) as error:
