@@ -37,7 +37,17 @@ class Book:
     decimal price is exact.
     """
 
-    __slots__ = ("_ask_keys", "_asks", "_bid_keys", "_bids", "_keys", "_places", "_scale", "_sizes", "max_levels")
+    __slots__ = (
+        "_ask_keys",
+        "_asks",
+        "_bid_keys",
+        "_bids",
+        "_keys",
+        "_places",
+        "_scale",
+        "_sizes",
+        "max_levels",
+    )
 
     def __init__(self, tick: Decimal = Decimal("0.01"), *, max_levels: int = MAX_LEVELS) -> None:
         self.max_levels = max_levels
