@@ -262,6 +262,7 @@ class Control:
         return {
             **self._status(),
             "clock": {"now_ns": self._clock.now_ns(), "speed": self._clock.speed},
+            "playback": self._tape.progress(),
             "accounts": [
                 {
                     "id": account.id,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import logging
 import signal
 import ssl
@@ -220,6 +221,7 @@ async def serve(options: Options, announce: Callable[[dict[str, object]], None] 
     tape: asyncio.Task[None] | None = None
     try:
         ready = await server.start()
+        _calm_collector()
         tape = loop.create_task(server.run())
         (announce or _print)(ready)
         waiting = loop.create_task(stopping.wait())
@@ -234,6 +236,13 @@ async def serve(options: Options, announce: Callable[[dict[str, object]], None] 
         await server.stop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
+
+
+def _calm_collector() -> None:
+    """The usual thresholds look for cycles at every few hundred levels of a book: look less often."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 def _print(ready: dict[str, object]) -> None:

@@ -27,6 +27,8 @@ class TapeClock:
         self._base_ns = clock.now_ns() if start_ns is None else start_ns
         self._base_wall_ns = clock.monotonic_ns()
         self._ppm = 0
+        self.leapt_ns = self._base_ns
+        """Where the last ``advance`` ended."""
         self._sleepers: set[asyncio.Future[None]] = set()
         self.set_speed(speed)
 
@@ -56,6 +58,7 @@ class TapeClock:
     def advance_ns(self, ns: int) -> int:
         """The same in nanoseconds, for a step that was checked already."""
         self._rebase(max(0, ns))
+        self.leapt_ns = self._base_ns
         self._wake()
         return self.now_ns()
 

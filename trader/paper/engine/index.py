@@ -43,9 +43,12 @@ class PriceIndex:
 
     def due(self, market: Decimal) -> list[int]:
         """Ids that a market at this price has reached, nearest first. Does not remove them."""
+        items = self._items
+        if not items:
+            return []
         level = self._sign * market
         found: list[int] = []
-        for price, number in self._items:
+        for price, number in items:
             if price > level:
                 break
             found.append(number)

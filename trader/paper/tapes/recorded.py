@@ -199,6 +199,10 @@ class RecordedTape(Tape):
     def gaps(self) -> int:
         return sum(feed.gaps for feed in self._feeds.values())
 
+    def progress(self) -> dict[str, object]:
+        counted = {"frames": self.frames, "passes": self.passes, "gaps": self.gaps, "damaged": self.damaged}
+        return counted | super().progress()
+
     def measure_ns(self) -> int:
         """From the first frame to the last; reads the file."""
         first = last = 0
@@ -246,8 +250,10 @@ class RecordedTape(Tape):
             if self._reader.damaged > damaged:
                 damaged = self._reader.damaged
                 self._warn()
-            now = max(now, local_ns + shift_ns)
-            await self.until(now)
+            if local_ns + shift_ns > now:
+                now = local_ns + shift_ns
+            if not self.due(now):
+                await self.until(now)
             try:
                 self._apply(frame, now)
             except (TypeError, ValueError, ArithmeticError) as error:

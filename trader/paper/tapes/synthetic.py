@@ -202,7 +202,8 @@ class SyntheticTape(Tape):
         hub, states, walks = self.hub, self._states, self.market.walks
         for passed, index, ticks, size, buys in self.market.steps():
             now = start + passed
-            await self.until(now)
+            if not self.due(now):
+                await self.until(now)
             state = states[index]
             price = ticks * walks[index].tick
             if size is not None or price != state.tape_last:
