@@ -5,8 +5,6 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from decimal import Decimal
 
-from trader.paper.engine.model import Reference
-
 
 class PriceIndex:
     """Ids by price. ``rising``: due when the market is at or above their price; else at or below.
@@ -46,7 +44,7 @@ class PriceIndex:
 
 
 class SymbolIndex:
-    """Everything that waits for one symbol's price.
+    """The orders and positions that wait for one symbol's price (plans: ``watching.py``).
 
     ``buys`` are due when the best ask falls to them, ``sells`` when the best bid rises to them;
     ``long_liquidations`` when the mark falls, ``short_liquidations`` when it rises. ``crossed``
@@ -57,9 +55,7 @@ class SymbolIndex:
         "buys",
         "checked_mark",
         "crossed",
-        "falling",
         "long_liquidations",
-        "rising",
         "sells",
         "short_liquidations",
     )
@@ -67,8 +63,6 @@ class SymbolIndex:
     def __init__(self) -> None:
         self.buys = PriceIndex(rising=False)
         self.sells = PriceIndex(rising=True)
-        self.rising = {reference: PriceIndex(rising=True) for reference in Reference}
-        self.falling = {reference: PriceIndex(rising=False) for reference in Reference}
         self.long_liquidations = PriceIndex(rising=False)
         self.short_liquidations = PriceIndex(rising=True)
         self.crossed: dict[int, bool] = {}

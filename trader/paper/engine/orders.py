@@ -28,7 +28,7 @@ def make(
     closing: bool,
     size: Decimal,
     leverage: int,
-    source: Source = Source.CLIENT,
+    source: Source | None = None,
 ) -> Order:
     """A live order that neither rests nor has traded yet."""
     number = core.next_id()
@@ -48,7 +48,7 @@ def make(
         mode=account.record.position_mode,
         closing=closing,
         reduce_only=new.reduce_only,
-        source=source,
+        source=source or new.source,
         point=new.point,
         created_ns=core.now_ns,
         updated_ns=core.now_ns,
