@@ -206,11 +206,11 @@ def test_refusals_that_need_a_history(venue: ccxt.bitget, control: Control, acco
     venue.private_mix_post_v2_mix_order_place_tpsl_order(profit)
     assert refused(TPSL, profit) == "43030"
     loss = {**ID, "planType": "pos_loss", "holdSide": "buy", "triggerPrice": "60000"}
-    assert refused(TPSL, loss) == "40917"
+    assert refused(TPSL, loss) == "40834"
     venue.private_mix_post_v2_mix_order_place_tpsl_order({**loss, "triggerPrice": "55000"})
     assert refused(TPSL, {**loss, "triggerPrice": "55000"}) == "43031"
     part = {**profit, "planType": "profit_plan", "size": "1"}
-    assert refused(TPSL, part) == "40757"
+    assert refused(TPSL, part) == "43023"
     venue.close_position(BTC)
     venue.set_position_mode(True, BTC)
     assert refused(PLACE, PLAIN) == "40774"

@@ -22,7 +22,7 @@ from trader.paper.engine.accounts import Account
 from trader.paper.engine.engine import Engine
 from trader.paper.engine.model import AccountRecord
 from trader.paper.engine.money import text
-from trader.paper.faces.bitget import shapes
+from trader.paper.faces.bitget import planrows, shapes
 from trader.paper.market import MarketHub
 from trader.paper.notices import NoticeBoard
 from trader.paper.state import SqliteStore
@@ -180,7 +180,7 @@ class Control:
                 for position in account.positions.values()
             ],
             "orders": [shapes.order_row(order, "status") for order in account.orders.values()],
-            "plans": [shapes.plan_row(plan) for plan in account.plans.values()],
+            "plans": [planrows.pending_row(plan) for plan in account.plans.values()],
         }
 
     async def _ledger(self, request: web.Request) -> object:

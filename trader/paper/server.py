@@ -203,6 +203,7 @@ class PaperServer:
         await self.ws.close()
         if self._runner is not None:
             await self._runner.cleanup()
+        self.engine.keep_trails()
         self.store.close()
         if self._temporary is not None:
             self._temporary.cleanup()

@@ -21,7 +21,7 @@ import msgspec
 
 from shared.errors import AlreadyRunningError, StartError
 from trader.paper.contract import ContractSpec
-from trader.paper.engine.batch import Batch, Query, Restored
+from trader.paper.engine.batch import Batch, PlanQuery, Query, Restored
 from trader.paper.engine.model import AccountRecord, Entry, Fill, Kind, Order, Plan, PlanState, Position
 
 _VERSION = 1
@@ -46,7 +46,8 @@ CREATE TABLE IF NOT EXISTS closed (
 CREATE INDEX IF NOT EXISTS closed_account ON closed (account, id);
 CREATE TABLE IF NOT EXISTS plans (
     id INTEGER PRIMARY KEY, account INTEGER NOT NULL, symbol TEXT NOT NULL, live INTEGER NOT NULL,
-    ns INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
+    ns INTEGER NOT NULL, body BLOB NOT NULL, client_id TEXT NOT NULL DEFAULT '',
+    kind TEXT NOT NULL DEFAULT '', state TEXT NOT NULL DEFAULT '') STRICT;
 CREATE INDEX IF NOT EXISTS plans_account ON plans (account, live, id);
 CREATE TABLE IF NOT EXISTS entries (
     account INTEGER NOT NULL, seq INTEGER NOT NULL, body BLOB NOT NULL,
@@ -99,12 +100,25 @@ class SqliteStore:
                     "use the program that wrote it, or move the folder away"
                 )
             self._db.executescript(_SCHEMA)
+            self._widen_plans()
             self._db.execute(f"PRAGMA user_version = {_VERSION}")
         except sqlite3.DatabaseError as error:
             self._unlock()
             raise StartError(
                 f"the state in {folder} cannot be read ({error}): move the folder away"
             ) from error
+
+    def _widen_plans(self) -> None:
+        """A file of before the plans' own columns gets them, filled."""
+        known = {name for _, name, *_ in self._db.execute("PRAGMA table_info(plans)")}
+        if "kind" in known:
+            return
+        self._db.execute("BEGIN")
+        for name in ("client_id", "kind", "state"):
+            self._db.execute(f"ALTER TABLE plans ADD COLUMN {name} TEXT NOT NULL DEFAULT ''")
+        rows = [_plan_row(plan) for plan in self._all(Plan, "SELECT body FROM plans")]
+        self._db.executemany("INSERT OR REPLACE INTO plans VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        self._db.execute("COMMIT")
 
     def close(self) -> None:
         self._db.close()
@@ -137,11 +151,8 @@ class SqliteStore:
             if batch.positions:
                 self._write_positions(batch)
             if batch.plans:
-                rows = [
-                    (p.id, p.account, p.symbol, p.state is PlanState.LIVE, p.created_ns, _encode(p))
-                    for p in batch.plans.values()
-                ]
-                run("INSERT OR REPLACE INTO plans VALUES (?, ?, ?, ?, ?, ?)", rows)
+                rows = [_plan_row(p) for p in batch.plans.values()]
+                run("INSERT OR REPLACE INTO plans VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
             if batch.entries:
                 rows = [(e.account, e.seq, _encode(e)) for e in batch.entries]
                 run("INSERT INTO entries VALUES (?, ?, ?)", rows)
@@ -204,7 +215,21 @@ class SqliteStore:
         return self._one(Plan, "SELECT body FROM plans WHERE id = ? AND account = ?", number, account)
 
     def plans(self, account: int, query: Query) -> list[Plan]:
-        return self._page(Plan, "plans", account, query, "live = 0")
+        if not isinstance(query, PlanQuery):
+            return self._page(Plan, "plans", account, query, "live = 0")
+        conditions, values = ["live = 0"], list[object]()
+        for value, condition in (
+            (query.order_id, "id = ?"),
+            (query.client_id, "client_id = ?"),
+            (query.state, "state = ?"),
+        ):
+            if value:
+                conditions.append(condition)
+                values.append(value)
+        if query.kinds:
+            conditions.append(f"kind IN ({', '.join('?' * len(query.kinds))})")
+            values += query.kinds
+        return self._page(Plan, "plans", account, query, " AND ".join(conditions), *values)
 
     def closed(self, account: int, query: Query) -> list[Position]:
         return self._page(Position, "closed", account, query, "1")
@@ -255,8 +280,10 @@ class SqliteStore:
         found = self._all(kind, sql, *values)
         return found[0] if found else None
 
-    def _page(self, kind: type[T], table: str, account: int, query: Query, extra: str) -> list[T]:
-        conditions, values = ["account = ?", extra], list[object]([account])
+    def _page(
+        self, kind: type[T], table: str, account: int, query: Query, extra: str, *given: object
+    ) -> list[T]:
+        conditions, values = ["account = ?", extra], list[object]([account, *given])
         for value, condition in (
             (query.symbol, "symbol = ?"),
             (query.before, "id < ?"),
@@ -269,6 +296,12 @@ class SqliteStore:
         where = " AND ".join(conditions)
         sql = f"SELECT body FROM {table} WHERE {where} ORDER BY id DESC LIMIT ?"  # noqa: S608  (fixed names)
         return self._all(kind, sql, *values, query.limit)
+
+
+def _plan_row(plan: Plan) -> Row:
+    live = plan.state is PlanState.LIVE
+    row = (plan.id, plan.account, plan.symbol, live, plan.created_ns, _encode(plan))
+    return (*row, plan.client_id, plan.kind.value, plan.state.value)
 
 
 def _locked(path: Path) -> int:

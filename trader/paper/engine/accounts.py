@@ -114,8 +114,9 @@ class Account:
         return None
 
     def guards(self, position: Position) -> Iterator[Plan]:
+        """The protection of a position; conditional orders are not."""
         for plan in self.plans.values():
-            if plan.symbol == position.symbol and plan.side is position.side:
+            if plan.symbol == position.symbol and plan.side is position.side and plan.kind.protects:
                 yield plan
 
     def funds(self, mark: Callable[[Position], Decimal]) -> Funds:

@@ -15,6 +15,8 @@ from trader.paper.engine.model import (
     Kind,
     Order,
     Plan,
+    PlanKind,
+    PlanState,
     Position,
 )
 
@@ -66,6 +68,14 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     since_ns: int = 0
     until_ns: int = 0
     limit: int = 100
+
+
+class PlanQuery(Query, frozen=True, kw_only=True):
+    """A page of finished plans; empty = any."""
+
+    client_id: str = ""
+    kinds: tuple[PlanKind, ...] = ()
+    state: PlanState | None = None
 
 
 class Restored(msgspec.Struct):

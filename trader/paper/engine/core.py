@@ -13,6 +13,7 @@ from trader.paper.engine.index import SymbolIndex
 from trader.paper.engine.model import AccountRecord, Entry, Kind, Order, Plan, Position
 from trader.paper.engine.money import ZERO, negated, plus
 from trader.paper.engine.refusals import Reason, Refused
+from trader.paper.engine.watching import Watching
 from trader.paper.market import MarketHub, MarketState
 
 #: Bitget's order ids are snowflakes of 19 digits: milliseconds since an epoch of its own, shifted.
@@ -39,6 +40,7 @@ class Core:
         self.live_orders: dict[int, Order] = {}
         self.resting: set[int] = set()
         self.live_plans: dict[int, Plan] = {}
+        self.watches: dict[tuple[str, str], Watching] = {}
         self.open_positions: dict[int, Position] = {}
         self.liquidation_prices: dict[int, Decimal] = {}
         self.doubtful: dict[int, bool] = {}
@@ -75,6 +77,13 @@ class Core:
         found = self.symbols.get((market, symbol))
         if found is None:
             found = self.symbols[market, symbol] = SymbolIndex()
+        return found
+
+    def watching(self, market: str, symbol: str) -> Watching:
+        """The triggers that wait for a symbol's prices, made when first asked for."""
+        found = self.watches.get((market, symbol))
+        if found is None:
+            found = self.watches[(market, symbol)] = Watching()
         return found
 
     def mark(self, position: Position) -> Decimal:

@@ -13,19 +13,22 @@ from shared.domain.order import PositionSide, Side
 from trader.paper.contract import FUTURES
 from trader.paper.engine import (
     checks,
+    conditional,
     liquidation,
     matching,
     modifying,
     orders,
     placing,
+    plans,
     positions,
     protection,
     settings,
     triggers,
 )
 from trader.paper.engine.accounts import Account, Funds
-from trader.paper.engine.batch import Batch, Query, Store
+from trader.paper.engine.batch import Batch, PlanQuery, Query, Store
 from trader.paper.engine.core import Core
+from trader.paper.engine.legs import KEEP, LegChange
 from trader.paper.engine.model import (
     AccountRecord,
     Entry,
@@ -216,17 +219,66 @@ class Engine:
         self.core.commit()
         return placed
 
+    def place_trigger(self, account: Account, new: conditional.NewTrigger) -> Plan:
+        """A conditional order: a trigger order or a trailing entry."""
+        self.core.command_time()
+        plan = conditional.place(self.core, account, new)
+        self._finish(new.symbol)
+        return plan
+
+    def modify_trigger(self, account: Account, plan: Plan, wanted: conditional.Change) -> None:
+        self.core.command_time()
+        conditional.modify(self.core, account, plan, wanted)
+        self._finish(plan.symbol)
+
+    def modify_protection(self, account: Account, plan: Plan, wanted: protection.Change) -> None:
+        self.core.command_time()
+        protection.modify(self.core, account, plan, wanted)
+        self._finish(plan.symbol)
+
+    def change_preset(
+        self, account: Account, order: Order, profit: LegChange = KEEP, loss: LegChange = KEEP
+    ) -> None:
+        """What a resting order will set when it fills."""
+        self.core.command_time()
+        protection.change_preset(self.core, account, order, profit, loss)
+        self.core.commit()
+
+    def change_guards(
+        self, account: Account, position: Position, profit: LegChange = KEEP, loss: LegChange = KEEP
+    ) -> None:
+        """The whole-position take profit and stop loss of a position."""
+        self.core.command_time()
+        protection.change_guards(self.core, account, position, profit, loss)
+        self._finish(position.symbol)
+
     def cancel_plan(self, account: Account, plan: Plan) -> None:
         self.core.command_time()
-        protection.end(self.core, account, plan, PlanState.CANCELLED)
+        plans.end(self.core, account, plan, PlanState.CANCELLED)
         self.core.commit()
 
     def live_plan(self, account: Account, number: int = 0, client_id: str = "") -> Plan | None:
         return account.plans.get(number or account.plan_clients.get(client_id, 0))
 
+    def plan(self, account: Account, number: int = 0, client_id: str = "") -> Plan | None:
+        """Any plan of the account; of several with one client id the live, else the newest."""
+        found = self.live_plan(account, number, client_id)
+        if found is not None:
+            return found
+        if number:
+            return self.core.store.plan(account.id, number)
+        ended = self.plans(account, PlanQuery(client_id=client_id, limit=1)) if client_id else []
+        return ended[0] if ended else None
+
     def plans(self, account: Account, query: Query) -> list[Plan]:
-        """Finished plans, newest first."""
+        """Finished plans, newest first; a :class:`PlanQuery` may narrow them further."""
         return self.core.store.plans(account.id, query)
+
+    def keep_trails(self) -> None:
+        """Before an orderly stop: store how far the trailing plans have followed."""
+        if not self.core.failed:
+            plans.keep_all(self.core)
+            self.core.commit()
 
     # positions
 
@@ -254,6 +306,7 @@ class Engine:
         """Symbols with orders or positions that the hub does not carry, with a price of theirs."""
         core = self.core
         used = {order.symbol: order.price for order in core.live_orders.values() if order.market == FUTURES}
+        used |= {plan.symbol: plan.trigger for plan in core.live_plans.values()}
         used |= {position.symbol: position.entry for position in core.open_positions.values()}
         return sorted(item for item in used.items() if (FUTURES, item[0]) not in core.hub.states)
 
@@ -320,7 +373,7 @@ class Engine:
         for order in core.live_orders.values():
             orders.index_again(core, core.accounts[order.account], order)
         for plan in core.live_plans.values():
-            protection.watch(core, plan)
+            plans.watch(core, plan)
         core.doubtful.clear()  # each is judged with its symbols, after their protection had its turn
         for market, symbol in list(core.symbols):
             core.command_time()

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from trader.paper.engine.depth import Depth
-from trader.paper.engine.model import Reference
 
 
 class PriceIndex:
@@ -56,7 +55,7 @@ class PriceIndex:
 
 
 class SymbolIndex:
-    """Everything that waits for one symbol's price.
+    """The orders and positions that wait for one symbol's price (plans: ``watching.py``).
 
     ``buys`` are due when the best ask falls to them, ``sells`` when the best bid rises to them;
     ``long_liquidations`` when the mark falls, ``short_liquidations`` when it rises. ``crossed``
@@ -69,9 +68,7 @@ class SymbolIndex:
         "checked_mark",
         "crossed",
         "depth",
-        "falling",
         "long_liquidations",
-        "rising",
         "sells",
         "short_liquidations",
     )
@@ -79,8 +76,6 @@ class SymbolIndex:
     def __init__(self) -> None:
         self.buys = PriceIndex(rising=False)
         self.sells = PriceIndex(rising=True)
-        self.rising = {reference: PriceIndex(rising=True) for reference in Reference}
-        self.falling = {reference: PriceIndex(rising=False) for reference in Reference}
         self.long_liquidations = PriceIndex(rising=False)
         self.short_liquidations = PriceIndex(rising=True)
         self.crossed: dict[int, bool] = {}

@@ -74,9 +74,10 @@ def execute(
         orders.finish(core, account, order)
     core.batch.fills.append(fill)
     core.batch.order(order, fill)
-    if shrunk is not None and not shrunk.size:
-        orders.cancel_closing(core, account, shrunk)
-        protection.cancel_guards(core, account, shrunk)
+    if shrunk is not None:
+        if not shrunk.size:
+            orders.cancel_closing(core, account, shrunk)
+        protection.shrunk(core, account, shrunk)
     if opened is not None:
         protection.attach(core, account, order, opened)
     return fill

@@ -57,6 +57,9 @@ class Source(StrEnum):
     STOP_LOSS = "stop_loss"
     POSITION_TAKE_PROFIT = "pos_take_profit"
     POSITION_STOP_LOSS = "pos_stop_loss"
+    TRIGGER = "trigger"
+    TRAILING_ENTRY = "trailing_entry"
+    TRAILING_STOP = "trailing_stop"
     CLOSE_POSITIONS = "close_positions"
     REVERSAL = "reversal"
     MODIFIED = "modified"
@@ -64,12 +67,27 @@ class Source(StrEnum):
 
 
 class PlanKind(StrEnum):
-    """Protection: of the whole position (``POS_*``) or of a part of it."""
+    """Two families: conditional orders (the first two) and protection of a position.
 
+    ``POS_*`` guard the whole position, the others a part of it. ``TRACK`` and ``MOVING`` trail.
+    """
+
+    NORMAL = "normal_plan"
+    TRACK = "track_plan"
+    MOVING = "moving_plan"
     POS_PROFIT = "pos_profit"
     POS_LOSS = "pos_loss"
     PROFIT = "profit_plan"
     LOSS = "loss_plan"
+
+    @property
+    def protects(self) -> bool:
+        """False for conditional orders, which need no position."""
+        return self not in (PlanKind.NORMAL, PlanKind.TRACK)
+
+    @property
+    def trails(self) -> bool:
+        return self in (PlanKind.TRACK, PlanKind.MOVING)
 
     @property
     def takes_profit(self) -> bool:
@@ -126,12 +144,17 @@ def closed_by(side: Side) -> PositionSide:
 
 
 class Preset(msgspec.Struct, frozen=True, kw_only=True):
-    """Protection that rides on an order; ``None`` = none. Execute price ``None`` = market."""
+    """Protection that rides on an order; ``None`` = none. Execute price ``None`` = market.
+
+    On a trailing entry the two values are percentages of the price at which it will trade.
+    """
 
     take_profit: Decimal | None = None
     stop_loss: Decimal | None = None
     take_profit_execute: Decimal | None = None
     stop_loss_execute: Decimal | None = None
+    take_profit_reference: Reference = Reference.LAST
+    stop_loss_reference: Reference = Reference.LAST
 
 
 class NewOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -280,7 +303,16 @@ class Position(msgspec.Struct, kw_only=True):
 
 
 class Plan(msgspec.Struct, kw_only=True):
-    """A protection order. ``size`` 0 = the whole position; ``execute`` ``None`` = at market."""
+    """Something that becomes an order when a price reaches ``trigger``.
+
+    ``side`` is the position that it closes or opens. ``size`` 0 = the whole position; ``execute``
+    ``None`` = at market, else the limit price. Protection needs no more than that.
+
+    Conditional orders have ``trade`` (the true side), ``hedge_close``, ``reduce_only`` and
+    ``preset``. ``rising`` tells from which side the price must come to their trigger, and to that of
+    any trailing plan. A trailing plan that has reached it is ``active``: it fires when the price turns
+    ``ratio`` percent away from its ``extreme`` since then (as last stored: the index holds the live one).
+    """
 
     id: int
     account: int
@@ -298,10 +330,23 @@ class Plan(msgspec.Struct, kw_only=True):
     updated_ns: int
     state: PlanState = PlanState.LIVE
     execute_order_id: int = 0
+    market: str = "futures"
+    trade: Side | None = None
+    hedge_close: bool | None = None
+    reduce_only: bool = False
+    preset: Preset = Preset()
+    rising: bool = False
+    ratio: Decimal = ZERO
+    active: bool = False
+    extreme: Decimal = ZERO
+    executed_size: Decimal = ZERO
+    failure: str = ""
 
     @property
     def fires_above(self) -> bool:
-        """Long profit and short loss fire when the price rises to the trigger."""
+        """Whether ``trigger`` is reached from below. Long profit and short loss are."""
+        if self.kind.trails or not self.kind.protects:
+            return self.rising
         return self.kind.takes_profit == (self.side is PositionSide.LONG)
 
 

@@ -189,7 +189,8 @@ def _opening(core: Core, account: Account, state: MarketState, new: NewOrder, fr
     if settings.margin_mode is not new.margin_mode and account.busy(new.symbol):
         raise Refused(Reason.MARGIN_MODE_BLOCKED, new.symbol)
     reference = new.price if new.price is not None else state.last
-    checks.preset(spec, new.preset, side, reference)
+    against = checks.Against.MARK if new.price is None else checks.Against.ORDER
+    checks.preset(spec, new.preset, side, reference, against)
     netted = account.netted(new.symbol)
     if account.record.position_mode is PositionMode.HEDGE or (
         netted is not None and exit_side(netted.side) is not new.side

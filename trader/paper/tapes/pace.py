@@ -29,8 +29,7 @@ class Pace:
         if ns <= self.since_ns or ns <= self._clock.leapt_ns:
             return
         self.late_ns = round((now - ns) / (self._clock.speed or 1.0))
-        if self.late_ns > self.worst_ns:
-            self.worst_ns = self.late_ns
+        self.worst_ns = max(self.worst_ns, self.late_ns)
 
     def report(self) -> dict[str, object]:
         """Milliseconds of wall time, with three decimals."""

@@ -250,8 +250,7 @@ class RecordedTape(Tape):
             if self._reader.damaged > damaged:
                 damaged = self._reader.damaged
                 self._warn()
-            if local_ns + shift_ns > now:
-                now = local_ns + shift_ns
+            now = max(now, local_ns + shift_ns)
             if not self.due(now):
                 await self.until(now)
             try:
