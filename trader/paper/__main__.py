@@ -10,6 +10,7 @@ from pathlib import Path
 import uvloop
 
 from shared.errors import KestrelError
+from trader.paper.faces.bitget.limits import LIMIT_NAMES, read_limits
 from trader.paper.server import Options, serve
 
 
@@ -22,19 +23,27 @@ def main() -> int:
     parser.add_argument("--balance", type=Decimal, default=Decimal(10_000), help="USDT of each of them")
     parser.add_argument("--tls", action="store_true", help="serve TLS under a throwaway CA")
     parser.add_argument("--home", type=Path, default=None, help="state survives in HOME/paper")
-    parser.add_argument("--no-limits", action="store_true", help="no request limits (benches)")
-    given = parser.parse_args()
-    options = Options(
-        port=given.port,
-        tape=given.tape,
-        speed=given.speed,
-        accounts=given.accounts,
-        balance=given.balance,
-        tls=given.tls,
-        home=given.home,
-        limits=not given.no_limits,
+    parser.add_argument("--no-limits", action="store_true", help="no limits of pace (benches)")
+    parser.add_argument(
+        "--limit",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help=f"set a limit, 0 = none: {LIMIT_NAMES}",
     )
+    given = parser.parse_args()
     try:
+        options = Options(
+            port=given.port,
+            tape=given.tape,
+            speed=given.speed,
+            accounts=given.accounts,
+            balance=given.balance,
+            tls=given.tls,
+            home=given.home,
+            limits=not given.no_limits,
+            venue=read_limits(given.limit),
+        )
         uvloop.run(serve(options))
     except KestrelError as error:
         sys.stderr.write(f"{error}\n")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import secrets
 import string
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from decimal import Decimal
 from typing import Literal, TypeVar
 
@@ -36,6 +36,7 @@ _encode = msgspec.json.Encoder().encode
 T = TypeVar("T")
 Number = Decimal
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Part = Callable[[web.Request], Awaitable[object]]
 
 
 class NewAccount(msgspec.Struct, forbid_unknown_fields=True):
@@ -123,8 +124,13 @@ class Control:
         self._board = board
         self._status = status
 
-    def routes(self) -> list[web.RouteDef]:
+    def routes(self, more: Mapping[tuple[str, str], Part] | None = None) -> list[web.RouteDef]:
+        """``more``: (method, path below /control) of other parts, guarded and answered alike."""
         return [
+            *(
+                web.route(method, f"/control{path}", self._guarded(part))
+                for (method, path), part in (more or {}).items()
+            ),
             web.post("/control/accounts", self._guarded(self._new_account)),
             web.get("/control/accounts/{id}", self._guarded(self._account)),
             web.get("/control/accounts/{id}/ledger", self._guarded(self._ledger)),
@@ -137,7 +143,7 @@ class Control:
             web.route("*", "/control/{tail:.*}", self._guarded(self._unknown)),
         ]
 
-    def _guarded(self, handler: Callable[[web.Request], Awaitable[object]]) -> Handler:
+    def _guarded(self, handler: Part) -> Handler:
         """Only from this machine, not from a page in a browser; errors as one line."""
 
         async def guarded(request: web.Request) -> web.StreamResponse:
@@ -185,7 +191,7 @@ class Control:
 
     async def _ledger(self, request: web.Request) -> object:
         account = self._found(request)
-        after, limit = _whole(request, "after", 0), _whole(request, "limit", 100_000)
+        after, limit = whole(request, "after", 0), whole(request, "limit", 100_000)
         return [
             {
                 "seq": entry.seq,
@@ -318,7 +324,7 @@ def _number(value: Number, name: str) -> Decimal:
     return number
 
 
-def _whole(request: web.Request, name: str, default: int) -> int:
+def whole(request: web.Request, name: str, default: int) -> int:
     value = request.query.get(name, "")
     if not value:
         return default

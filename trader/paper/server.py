@@ -21,9 +21,13 @@ from aiohttp import web
 from shared.errors import PortBusyError, StartError, TapeError
 from trader.paper.contract import default_spec
 from trader.paper.control import Control, credentials, make_account
+from trader.paper.door import Door
 from trader.paper.engine.engine import Engine
+from trader.paper.faces.bitget.limits import VenueLimits
 from trader.paper.faces.bitget.rest import RestFace
-from trader.paper.faces.bitget.ws import WsFace, WsOptions
+from trader.paper.faces.bitget.ws import WsFace
+from trader.paper.faultcontrol import FaultControl
+from trader.paper.faults.wire import Wire
 from trader.paper.market import MarketHub
 from trader.paper.notices import NoticeBoard
 from trader.paper.state import SqliteStore
@@ -40,7 +44,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """``home`` is the product's home; state goes to ``home/paper``. Without one nothing survives.
 
     ``accounts`` classic accounts with ``balance`` USDT exist at start; after a restart they are the
-    same ones. ``limits`` off lifts all request limits (benches).
+    same ones. ``limits`` off lifts all limits of pace (benches); ``venue`` sets the limits one by one.
     """
 
     port: int = 9500
@@ -52,8 +56,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     home: Path | None = None
     host: str = "127.0.0.1"
     limits: bool = True
-    ws_idle_s: float = 120.0
-    ws_life_s: float = 86_400.0
+    venue: VenueLimits = VenueLimits()
 
 
 class PaperServer:
@@ -71,15 +74,17 @@ class PaperServer:
         self._restore_market()
         self.engine.arm()
         self.board = NoticeBoard(folder / "notices.json" if folder is not None else None)
-        self.rest = RestFace(self.engine, self.hub, limits=options.limits)
-        ws_options = WsOptions(options.ws_idle_s, options.ws_life_s, options.limits)
-        self.ws = WsFace(self.engine, self.hub, ws_options)
+        self.door = Door(self.engine)
+        venue = options.venue if options.limits else options.venue.unpaced()
+        self.rest = RestFace(self.engine, self.hub, limits=options.limits, venue=venue, wall=self.door.wall)
+        self.ws = WsFace(self.rest, self.door, venue)
         self.ready: dict[str, object] = {}
         self._folder = folder
         self._broken: asyncio.Future[None] | None = None
         self.store.on_failure = self._state_failed
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self._runner: web.AppRunner | None = None
+        self._listener: asyncio.Server | None = None
 
     def _restore_market(self) -> None:
         """Symbols and held prices of the control API; symbols that are traded but left the tape."""
@@ -95,13 +100,14 @@ class PaperServer:
 
     async def start(self) -> dict[str, object]:
         """Listen; returns the ready line's content. ``PortBusyError`` when the port is taken."""
-        runner = web.AppRunner(self._app(), access_log=None, keepalive_timeout=_KEEPALIVE_S)
+        runner = web.AppRunner(self._app(), access_log=None)
         await runner.setup()
         self._runner = runner
         context, ca_file = self._tls() if self.options.tls else (None, None)
-        site = web.TCPSite(runner, self.options.host, self.options.port, ssl_context=context, backlog=1024)
         try:
-            await site.start()
+            self._listener = await asyncio.get_running_loop().create_server(
+                self._protocol, self.options.host, self.options.port, ssl=context, backlog=1024
+            )
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 raise PortBusyError(
@@ -109,9 +115,14 @@ class PaperServer:
                     "stop what listens there, or choose another with --port"
                 ) from None
             raise StartError(f"cannot listen on {self.options.host}:{self.options.port}: {error}") from None
-        port = runner.addresses[0][1]
+        port = self._listener.sockets[0].getsockname()[1]
         self.ready = self._describe(port, ca_file)
         return self.ready
+
+    def _protocol(self) -> Wire:
+        assert self._runner is not None
+        assert self._runner.server is not None
+        return self.door.protocol(self._runner.server, access_log=None, keepalive_timeout=_KEEPALIVE_S)
 
     def _describe(self, port: int, ca_file: Path | None) -> dict[str, object]:
         secure = "s" if ca_file else ""
@@ -149,11 +160,17 @@ class PaperServer:
             board=self.board,
             status=self.status,
         )
-        app.add_routes(self.board.routes())
-        app.add_routes(control.routes())
-        app.router.add_get("/v2/ws/public", self.ws.handle)
-        app.router.add_get("/v2/ws/private", self.ws.handle)
-        app.router.add_route("*", "/{tail:.*}", self.rest.handle)
+        guard = self.door.guard
+        app.add_routes(
+            [
+                web.RouteDef(made.method, made.path, guard(made.handler), made.kwargs)
+                for made in self.board.routes()
+            ]
+        )
+        app.add_routes(control.routes(FaultControl(self.door).routes()))
+        app.router.add_get("/v2/ws/public", guard(self.ws.handle))
+        app.router.add_get("/v2/ws/private", guard(self.ws.handle))
+        app.router.add_route("*", "/{tail:.*}", guard(self.rest.handle))
         return app
 
     def status(self) -> dict[str, object]:
@@ -200,6 +217,9 @@ class PaperServer:
             self._broken.cancel()
 
     async def stop(self) -> None:
+        self.door.close()
+        if self._listener is not None:
+            self._listener.close()
         await self.ws.close()
         if self._runner is not None:
             await self._runner.cleanup()

@@ -6,7 +6,6 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 import msgspec
 
-from shared import clock
 from shared.clock import MILLISECOND
 from trader.paper.contract import FUTURES, SPOT, ContractSpec, places
 from trader.paper.engine.money import ZERO, text, times
@@ -35,8 +34,7 @@ _DEPTHS = {"1": 1, "5": 5, "15": 15, "50": 50, "max": 500, "100": 100, "": 100}
 
 @public("/api/v2/public/time")
 def server_time(call: Call) -> object:
-    del call
-    return {"serverTime": str(clock.now_ms())}
+    return {"serverTime": str(call.wall.now_ms())}
 
 
 def _wanted(call: Call, market: str, name: str = "symbol") -> list[MarketState]:

@@ -19,7 +19,17 @@ from trader.paper.faces.bitget.shapes import COIN, ms, price
 
 Row = dict[str, object]
 
-CHANNELS = ("orders", "fill", "positions", "account", "orders-algo", "positions-history", "equity")
+#: ``adl-noti`` is acknowledged and stays silent: nothing is auto-deleveraged here.
+CHANNELS = (
+    "orders",
+    "fill",
+    "positions",
+    "account",
+    "orders-algo",
+    "positions-history",
+    "equity",
+    "adl-noti",
+)
 
 
 def pushes(engine: Engine, account: Account, batch: Batch) -> list[tuple[str, list[Row]]]:
