@@ -116,6 +116,7 @@ class Exchange:
         side: str,
         size: str,
         price: str | None = None,
+        *,
         mode: str = "isolated",
         **more: object,
     ) -> str:

@@ -78,7 +78,7 @@ class Round:
 
 
 def play(
-    path: Path, length_ms: int, rng: random.Random, large: str, sizes: tuple[str, ...], count: int
+    path: Path, length_ms: int, rng: random.Random, *, large: str, sizes: tuple[str, ...], count: int
 ) -> Round:
     with started("--tape", str(path), "--speed", "0") as exchange:
         one = Round(path, exchange)
@@ -98,7 +98,7 @@ def main() -> int:
     rng = random.Random(given.seed)
     placed = failed = skipped = 0
     for number in range(given.rounds):
-        one = play(path, 344_000, rng, LARGE[number % len(LARGE)], SIZES, 40)
+        one = play(path, 344_000, rng, large=LARGE[number % len(LARGE)], sizes=SIZES, count=40)
         placed, failed, skipped = placed + one.placed, failed + one.failed, skipped + one.skipped
     print(
         f"{placed} market orders, {failed} differ, {skipped} not placed for levels that were not fresh; {load()}"
