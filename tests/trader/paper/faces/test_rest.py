@@ -237,7 +237,7 @@ async def test_refusals_of_the_other_calls(exchanges: Exchanges, server: PaperSe
 async def test_unknown_paths_and_broken_bodies_are_the_venues_errors(client: Client) -> None:
     for method, path in (
         ("GET", "/api/v2/mix/order/nothing"),
-        ("POST", "/api/v2/mix/order/batch-place-order"),
+        ("POST", "/api/v2/mix/order/batch-everything"),
         ("GET", ORDER),
         ("DELETE", "/"),
     ):
