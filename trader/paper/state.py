@@ -22,7 +22,7 @@ import msgspec
 from shared.errors import AlreadyRunningError, StartError
 from trader.paper.contract import ContractSpec
 from trader.paper.engine.batch import Batch, Query, Restored
-from trader.paper.engine.model import AccountRecord, Entry, Fill, Kind, Order, Plan, PlanState, Position
+from trader.paper.engine.model import AccountRecord, Bill, Entry, Fill, Kind, Order, Plan, PlanState, Position
 
 _VERSION = 1
 _SCHEMA = """
@@ -51,6 +51,10 @@ CREATE INDEX IF NOT EXISTS plans_account ON plans (account, live, id);
 CREATE TABLE IF NOT EXISTS entries (
     account INTEGER NOT NULL, seq INTEGER NOT NULL, body BLOB NOT NULL,
     PRIMARY KEY (account, seq)) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS bills (
+    id INTEGER PRIMARY KEY, account INTEGER NOT NULL, symbol TEXT NOT NULL, kind TEXT NOT NULL,
+    ns INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
+CREATE INDEX IF NOT EXISTS bills_account ON bills (account, id);
 CREATE TABLE IF NOT EXISTS totals (kind TEXT PRIMARY KEY, amount TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS symbols (
     market TEXT NOT NULL, symbol TEXT NOT NULL, price TEXT NOT NULL, spec BLOB NOT NULL,
@@ -146,6 +150,9 @@ class SqliteStore:
                 run("INSERT INTO entries VALUES (?, ?, ?)", rows)
                 rows = [(kind.value, str(amount)) for kind, amount in batch.totals.items()]
                 run("INSERT OR REPLACE INTO totals VALUES (?, ?)", rows)
+            if batch.bills:
+                rows = [(b.id, b.account, b.symbol, b.kind.value, b.ns, _encode(b)) for b in batch.bills]
+                run("INSERT INTO bills VALUES (?, ?, ?, ?, ?, ?)", rows)
             self._db.execute("COMMIT")
         except BaseException as error:
             if self._db.in_transaction:
@@ -174,7 +181,7 @@ class SqliteStore:
         for kind, amount in self._db.execute("SELECT kind, amount FROM totals"):
             restored.totals[Kind(kind)] = Decimal(amount)
         highest = [position.id for position in restored.positions]
-        for table in ("orders", "fills", "plans", "closed"):
+        for table in ("orders", "fills", "plans", "closed", "bills"):
             (number,) = self._db.execute(f"SELECT max(id) FROM {table}").fetchone()  # noqa: S608  (fixed names)
             highest.append(number or 0)
         # Ids given to what has no row of its own (client ids made here) came after the highest row.
@@ -216,6 +223,9 @@ class SqliteStore:
             after,
             limit,
         )
+
+    def bills(self, account: int, query: Query) -> list[Bill]:
+        return self._page(Bill, "bills", account, query, "1")
 
     # control: symbols and held prices
 
@@ -261,6 +271,7 @@ class SqliteStore:
             (query.before, "id < ?"),
             (query.since_ns, "ns >= ?"),
             (query.until_ns, "ns <= ?"),
+            (query.kind, "kind = ?"),
         ):
             if value:
                 conditions.append(condition)

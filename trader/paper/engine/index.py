@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from decimal import Decimal
 
-from trader.paper.engine.model import Reference
+from trader.paper.engine.model import Position, Reference
 
 
 class PriceIndex:
@@ -50,7 +50,8 @@ class SymbolIndex:
 
     ``buys`` are due when the best ask falls to them, ``sells`` when the best bid rises to them;
     ``long_liquidations`` when the mark falls, ``short_liquidations`` when it rises. ``crossed``
-    holds the accounts with a cross-margin position here (a dict keeps their order).
+    holds the accounts with a cross-margin position here, ``held`` all positions by id (a dict keeps
+    their order).
     """
 
     __slots__ = (
@@ -58,6 +59,7 @@ class SymbolIndex:
         "checked_mark",
         "crossed",
         "falling",
+        "held",
         "long_liquidations",
         "rising",
         "sells",
@@ -72,4 +74,5 @@ class SymbolIndex:
         self.long_liquidations = PriceIndex(rising=False)
         self.short_liquidations = PriceIndex(rising=True)
         self.crossed: dict[int, bool] = {}
+        self.held: dict[int, Position] = {}
         self.checked_mark: Decimal | None = None
