@@ -7,7 +7,7 @@ from decimal import Decimal
 import msgspec
 
 from shared.domain.order import OrderType, PositionSide
-from trader.paper.engine import checks, matching, maths, orders
+from trader.paper.engine import checks, matching, maths, orders, statuses
 from trader.paper.engine.accounts import Account
 from trader.paper.engine.core import Core
 from trader.paper.engine.model import (
@@ -83,8 +83,7 @@ def place(core: Core, account: Account, new: NewOrder) -> Placed:
 def close_position(core: Core, account: Account, position: Position) -> Order:
     """Close the whole position at market, now."""
     state = core.state(position.symbol)
-    if not state.trading:
-        raise Refused(Reason.NOT_OPEN, position.symbol)
+    statuses.admit(state, closing=True)
     if (state.book.best_bid if position.side is PositionSide.LONG else state.book.best_ask) is None:
         raise Refused(Reason.NO_LIQUIDITY, position.symbol)
     order = orders.forced(core, account, position, Source.CLOSE_POSITIONS)
@@ -103,18 +102,17 @@ def _set_margin_mode(core: Core, account: Account, state: MarketState, new: NewO
 def _check(core: Core, account: Account, state: MarketState, new: NewOrder) -> _Ticket:
     checks.client_id(account, new.client_id)
     checks.room(account, new.symbol)
-    if not state.trading:
-        raise Refused(Reason.NOT_OPEN, new.symbol)
+    hedge = account.record.position_mode is PositionMode.HEDGE
+    closing = bool(new.hedge_close) if hedge else new.reduce_only
+    statuses.admit(state, closing=closing)
     checks.size(state.spec, new.size, new.type)
     if new.type is OrderType.LIMIT:
         if new.price is None:
             raise Refused(Reason.BAD_VALUE, "price")
         checks.tick(state.spec, new.price, "price")
         checks.band(state, new.side, new.price)
-    hedge = account.record.position_mode is PositionMode.HEDGE
     if hedge and new.hedge_close is None:
         raise Refused(Reason.MODE_MISMATCH)
-    closing = bool(new.hedge_close) if hedge else new.reduce_only
     ticket = _closing(account, state, new, hedge=hedge) if closing else _opening(core, account, state, new)
     if new.type is OrderType.MARKET and not ticket.levels:
         raise Refused(Reason.NO_LIQUIDITY, new.symbol)
