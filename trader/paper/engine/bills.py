@@ -44,6 +44,8 @@ def draw(batch: Batch, next_id: Callable[[], int]) -> None:
     last: dict[int, Bill] = {}
     refs: dict[int, str] = {}
     for entry in batch.entries:
+        if entry.wallet != "futures":
+            continue
         bill = last.get(entry.account)
         same = entry.kind in _OF_FILLS and refs.get(entry.account) == entry.ref
         if bill is None or not (same or entry.kind in _SETTLING):

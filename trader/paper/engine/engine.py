@@ -13,6 +13,7 @@ from shared.domain.order import PositionSide
 from trader.paper.contract import FUTURES
 from trader.paper.engine import (
     checks,
+    estimates,
     liquidation,
     margins,
     matching,
@@ -253,6 +254,12 @@ class Engine:
     def closed(self, account: Account, query: Query) -> list[Position]:
         """Positions that were closed, newest first."""
         return self.core.store.closed(account.id, query)
+
+    def max_open(self, account: Account, wanted: estimates.Wanted) -> Decimal:
+        return estimates.max_open(self.core, account, wanted)
+
+    def estimated_liquidation(self, account: Account, wanted: estimates.Wanted, size: Decimal) -> Decimal:
+        return estimates.liquidation_price(self.core, account, wanted, size)
 
     def open_interest(self, symbol: str) -> Decimal:
         """What the accounts of this exchange hold of a symbol, long and short together, in base coin."""

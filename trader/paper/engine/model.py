@@ -327,6 +327,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     symbol: str
     amount: Decimal
     balance: Decimal
+    coin: str = "USDT"
+    wallet: str = "futures"
 
 
 class Bill(msgspec.Struct, kw_only=True):
