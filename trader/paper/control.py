@@ -18,6 +18,7 @@ from aiohttp import web
 
 from shared.errors import KestrelError, UsageError
 from trader.paper.contract import FUTURES, SPOT, default_spec
+from trader.paper.controlsymbols import SymbolControl
 from trader.paper.engine.accounts import Account
 from trader.paper.engine.engine import Engine
 from trader.paper.engine.model import AccountRecord
@@ -48,6 +49,7 @@ class NewAccount(msgspec.Struct, forbid_unknown_fields=True):
 class NewPrice(msgspec.Struct, forbid_unknown_fields=True):
     symbol: str
     price: Number | None = None
+    mark: Number | None = None
 
 
 class NewSymbol(msgspec.Struct, forbid_unknown_fields=True):
@@ -126,6 +128,7 @@ class Control:
 
     def routes(self, more: Mapping[tuple[str, str], Part] | None = None) -> list[web.RouteDef]:
         """``more``: (method, path below /control) of other parts, guarded and answered alike."""
+        symbols = SymbolControl(self._engine, self._hub, self._store)
         return [
             *(
                 web.route(method, f"/control{path}", self._guarded(part))
@@ -136,6 +139,9 @@ class Control:
             web.get("/control/accounts/{id}/ledger", self._guarded(self._ledger)),
             web.post("/control/price", self._guarded(self._price)),
             web.post("/control/symbols", self._guarded(self._symbol)),
+            web.get("/control/symbols/{symbol}", self._guarded(symbols.show)),
+            web.post("/control/symbols/{symbol}", self._guarded(symbols.change)),
+            web.post("/control/funding", self._guarded(symbols.fund)),
             web.post("/control/notices", self._guarded(self._notice)),
             web.post("/control/notices/{id}", self._guarded(self._edit_notice)),
             web.post("/control/clock", self._guarded(self._change_clock)),
@@ -208,15 +214,19 @@ class Control:
     async def _price(self, request: web.Request) -> object:
         wanted = await _body(request, NewPrice)
         symbol = wanted.symbol.upper()
-        if wanted.price is None:
+        held = wanted.price is not None or wanted.mark is not None
+        if held:
+            mark = None if wanted.mark is None else _number(wanted.mark, "mark")
+            price = self._hub.find(symbol)[0].last if wanted.price is None else wanted.price
+            price = _number(price, "price")
+            self._hub.override_price(symbol, price, mark)
+            self._store.keep_price(symbol, price, mark)
+        else:
             self._hub.release_price(symbol)
             self._store.keep_price(symbol, None)
-        else:
-            price = _number(wanted.price, "price")
-            self._hub.override_price(symbol, price)
-            self._store.keep_price(symbol, price)
         state = self._hub.find(symbol)[0]
-        return {"symbol": symbol, "price": text(state.last), "overridden": wanted.price is not None}
+        shown: dict[str, object] = {"symbol": symbol, "price": text(state.last), "overridden": held}
+        return shown if wanted.mark is None else shown | {"mark": text(state.mark)}
 
     async def _symbol(self, request: web.Request) -> object:
         new = await _body(request, NewSymbol)

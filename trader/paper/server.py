@@ -18,8 +18,9 @@ import msgspec
 import trustme
 from aiohttp import web
 
-from shared.errors import PortBusyError, StartError, TapeError
-from trader.paper.contract import default_spec
+from shared.errors import PortBusyError, StartError, TapeError, UsageError
+from trader.paper import symbolchange
+from trader.paper.contract import FUTURES, default_spec
 from trader.paper.control import Control, credentials, make_account
 from trader.paper.door import Door
 from trader.paper.engine.engine import Engine
@@ -28,7 +29,7 @@ from trader.paper.faces.bitget.rest import RestFace
 from trader.paper.faces.bitget.ws import WsFace
 from trader.paper.faultcontrol import FaultControl
 from trader.paper.faults.wire import Wire
-from trader.paper.market import MarketHub
+from trader.paper.market import FundingDue, MarketEvent, MarketHub
 from trader.paper.notices import NoticeBoard
 from trader.paper.state import SqliteStore
 from trader.paper.tapeclock import TapeClock
@@ -72,6 +73,7 @@ class PaperServer:
         self.store = SqliteStore(folder)
         self.engine = Engine(self.hub, self.store)
         self._restore_market()
+        self.hub.subscribe(self._settled)
         self.engine.arm()
         self.board = NoticeBoard(folder / "notices.json" if folder is not None else None)
         self.door = Door(self.engine)
@@ -94,9 +96,23 @@ class PaperServer:
         for symbol, price in self.engine.unheard():
             log.warning("the tape does not carry %s, which is traded: it stands at %s", symbol, price)
             self.hub.add(default_spec(symbol, price), price)
+        marks = self.store.marks()
         for symbol, price in self.store.prices().items():
             if self.hub.get("futures", symbol) or self.hub.get("spot", symbol):
-                self.hub.override_price(symbol, price)
+                self.hub.override_price(symbol, price, marks.get(symbol))
+        for key, change in self.store.changes().items():
+            if key in self.hub.states:
+                try:
+                    symbolchange.restore(self.hub, self.hub.states[key], change)
+                except UsageError as error:
+                    log.warning("%s: its change is left out, it does not fit any more: %s", key[1], error)
+        for state in self.hub.states.values():
+            state.settled.extend(self.store.settlements(state.symbol) if state.market == FUTURES else ())
+
+    def _settled(self, event: MarketEvent) -> None:
+        """Keep the history of funding; settlements missed while no market ran are none."""
+        if isinstance(event, FundingDue) and event.state.settled:
+            self.store.keep_settlement(event.symbol, event.state.settled[-1])
 
     async def start(self) -> dict[str, object]:
         """Listen; returns the ready line's content. ``PortBusyError`` when the port is taken."""

@@ -22,7 +22,9 @@ import msgspec
 from shared.errors import AlreadyRunningError, StartError
 from trader.paper.contract import ContractSpec
 from trader.paper.engine.batch import Batch, PlanQuery, Query, Restored
-from trader.paper.engine.model import AccountRecord, Entry, Fill, Kind, Order, Plan, PlanState, Position
+from trader.paper.engine.model import AccountRecord, Bill, Entry, Fill, Kind, Order, Plan, PlanState, Position
+from trader.paper.marketstate import MAX_SETTLEMENTS, Funding
+from trader.paper.symbolchange import KeptChange
 
 _VERSION = 1
 _SCHEMA = """
@@ -52,10 +54,21 @@ CREATE INDEX IF NOT EXISTS plans_account ON plans (account, live, id);
 CREATE TABLE IF NOT EXISTS entries (
     account INTEGER NOT NULL, seq INTEGER NOT NULL, body BLOB NOT NULL,
     PRIMARY KEY (account, seq)) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS bills (
+    id INTEGER PRIMARY KEY, account INTEGER NOT NULL, symbol TEXT NOT NULL, kind TEXT NOT NULL,
+    ns INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
+CREATE INDEX IF NOT EXISTS bills_account ON bills (account, id);
 CREATE TABLE IF NOT EXISTS totals (kind TEXT PRIMARY KEY, amount TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS symbols (
     market TEXT NOT NULL, symbol TEXT NOT NULL, price TEXT NOT NULL, spec BLOB NOT NULL,
     PRIMARY KEY (market, symbol)) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS symbol_changes (
+    market TEXT NOT NULL, symbol TEXT NOT NULL, body BLOB NOT NULL,
+    PRIMARY KEY (market, symbol)) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS settlements (
+    symbol TEXT NOT NULL, ns INTEGER NOT NULL, rate TEXT NOT NULL, interval_h INTEGER NOT NULL,
+    PRIMARY KEY (symbol, ns)) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS marks (symbol TEXT PRIMARY KEY, mark TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS prices (symbol TEXT PRIMARY KEY, price TEXT NOT NULL) STRICT, WITHOUT ROWID;
 """
 
@@ -158,6 +171,9 @@ class SqliteStore:
                 run("INSERT INTO entries VALUES (?, ?, ?)", rows)
                 rows = [(kind.value, str(amount)) for kind, amount in batch.totals.items()]
                 run("INSERT OR REPLACE INTO totals VALUES (?, ?)", rows)
+            if batch.bills:
+                rows = [(b.id, b.account, b.symbol, b.kind.value, b.ns, _encode(b)) for b in batch.bills]
+                run("INSERT INTO bills VALUES (?, ?, ?, ?, ?, ?)", rows)
             self._db.execute("COMMIT")
         except BaseException as error:
             if self._db.in_transaction:
@@ -186,7 +202,7 @@ class SqliteStore:
         for kind, amount in self._db.execute("SELECT kind, amount FROM totals"):
             restored.totals[Kind(kind)] = Decimal(amount)
         highest = [position.id for position in restored.positions]
-        for table in ("orders", "fills", "plans", "closed"):
+        for table in ("orders", "fills", "plans", "closed", "bills"):
             (number,) = self._db.execute(f"SELECT max(id) FROM {table}").fetchone()  # noqa: S608  (fixed names)
             highest.append(number or 0)
         # Ids given to what has no row of its own (client ids made here) came after the highest row.
@@ -243,6 +259,9 @@ class SqliteStore:
             limit,
         )
 
+    def bills(self, account: int, query: Query) -> list[Bill]:
+        return self._page(Bill, "bills", account, query, "1")
+
     # control: symbols and held prices
 
     def keep_symbol(self, spec: ContractSpec, price: Decimal) -> None:
@@ -251,13 +270,45 @@ class SqliteStore:
             (spec.market, spec.symbol, str(price), _encode(spec)),
         )
 
-    def keep_price(self, symbol: str, price: Decimal | None) -> None:
-        """The price that the control API holds a symbol at; ``None`` = given back to the tape."""
+    def keep_price(self, symbol: str, price: Decimal | None, mark: Decimal | None = None) -> None:
+        """The price and mark that the control API holds a symbol at; ``None`` = given back to the tape."""
+        self._db.execute("DELETE FROM marks WHERE symbol = ?", (symbol,))
+        if mark is not None:
+            self._db.execute("INSERT INTO marks VALUES (?, ?)", (symbol, str(mark)))
         if price is None:
             self._db.execute("DELETE FROM prices WHERE symbol = ?", (symbol,))
         else:
             self._db.execute("INSERT OR REPLACE INTO prices VALUES (?, ?)", (symbol, str(price)))
             self._db.execute("UPDATE symbols SET price = ? WHERE symbol = ?", (str(price), symbol))
+
+    def marks(self) -> dict[str, Decimal]:
+        rows = self._db.execute("SELECT symbol, mark FROM marks").fetchall()
+        return {symbol: Decimal(mark) for symbol, mark in rows}
+
+    def keep_change(self, market: str, symbol: str, kept: KeptChange) -> None:
+        self._db.execute(
+            "INSERT OR REPLACE INTO symbol_changes VALUES (?, ?, ?)", (market, symbol, _encode(kept))
+        )
+
+    def changes(self) -> dict[tuple[str, str], KeptChange]:
+        """By market and symbol."""
+        rows = self._db.execute("SELECT market, symbol, body FROM symbol_changes").fetchall()
+        decode = msgspec.msgpack.Decoder(KeptChange).decode
+        return {(market, symbol): decode(body) for market, symbol, body in rows}
+
+    def keep_settlement(self, symbol: str, settled: Funding) -> None:
+        self._db.execute(
+            "INSERT OR IGNORE INTO settlements VALUES (?, ?, ?, ?)",
+            (symbol, settled.ns, str(settled.rate), settled.interval_h),
+        )
+
+    def settlements(self, symbol: str) -> list[Funding]:
+        """The newest ones that are kept, oldest first; older ones are forgotten."""
+        sql = "SELECT ns, rate, interval_h FROM settlements WHERE symbol = ? ORDER BY ns DESC LIMIT ?"
+        rows = self._db.execute(sql, (symbol, MAX_SETTLEMENTS)).fetchall()
+        if len(rows) == MAX_SETTLEMENTS:
+            self._db.execute("DELETE FROM settlements WHERE symbol = ? AND ns < ?", (symbol, rows[-1][0]))
+        return [Funding(ns, Decimal(rate), hours) for ns, rate, hours in reversed(rows)]
 
     def symbols(self) -> list[StoredSymbol]:
         rows = self._db.execute("SELECT spec, price FROM symbols ORDER BY market, symbol").fetchall()
@@ -289,6 +340,7 @@ class SqliteStore:
             (query.before, "id < ?"),
             (query.since_ns, "ns >= ?"),
             (query.until_ns, "ns <= ?"),
+            (query.kind, "kind = ?"),
         ):
             if value:
                 conditions.append(condition)

@@ -10,6 +10,7 @@ import msgspec
 
 from trader.paper.engine.model import (
     AccountRecord,
+    Bill,
     Entry,
     Fill,
     Kind,
@@ -43,6 +44,7 @@ class Batch(msgspec.Struct):
     steps: list[OrderStep] = []
     plan_steps: list[Plan] = []
     totals: dict[Kind, Decimal] = {}
+    bills: list[Bill] = []
 
     def __bool__(self) -> bool:
         return bool(self.accounts or self.orders or self.positions or self.plans or self.entries)
@@ -60,7 +62,10 @@ class Batch(msgspec.Struct):
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):
-    """A page of history, newest first: ids below ``before``, created inside the times (ns)."""
+    """A page of history, newest first: ids below ``before``, created inside the times (ns).
+
+    ``kind`` is for bills only.
+    """
 
     symbol: str = ""
     order_id: int = 0
@@ -68,6 +73,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     since_ns: int = 0
     until_ns: int = 0
     limit: int = 100
+    kind: str = ""
 
 
 class PlanQuery(Query, frozen=True, kw_only=True):
@@ -102,3 +108,4 @@ class Store(Protocol):
     def plans(self, account: int, query: Query) -> list[Plan]: ...
     def closed(self, account: int, query: Query) -> list[Position]: ...
     def entries(self, account: int, after: int, limit: int) -> list[Entry]: ...
+    def bills(self, account: int, query: Query) -> list[Bill]: ...

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from shared.errors import KestrelError
 from trader.paper.contract import FUTURES, ContractSpec
+from trader.paper.engine import bills
 from trader.paper.engine.accounts import Account
 from trader.paper.engine.batch import Batch, Store
 from trader.paper.engine.index import SymbolIndex
@@ -152,6 +153,7 @@ class Core:
         """Store what changed, then tell the listeners. Called at the end of every command and event."""
         if not self.batch:
             return
+        bills.draw(self.batch, self.next_id)
         batch, self.batch = self.batch, Batch()
         self.failed = True  # until it is stored: memory is ahead of the file, nothing may build on that
         self.store.write(batch)

@@ -14,7 +14,9 @@ from trader.paper.contract import FUTURES
 from trader.paper.engine import (
     checks,
     conditional,
+    estimates,
     liquidation,
+    margins,
     matching,
     modifying,
     orders,
@@ -31,6 +33,7 @@ from trader.paper.engine.core import Core
 from trader.paper.engine.legs import KEEP, LegChange
 from trader.paper.engine.model import (
     AccountRecord,
+    Bill,
     Entry,
     Fill,
     Kind,
@@ -44,6 +47,7 @@ from trader.paper.engine.model import (
     PositionMode,
     SymbolSettings,
 )
+from trader.paper.engine.money import ZERO
 from trader.paper.engine.refusals import Reason, Refused
 from trader.paper.market import FundingDue, MarketEvent, MarketHub, MarketState, SymbolAdded, Traded
 
@@ -115,6 +119,31 @@ class Engine:
         self.core.command_time()
         settings.set_position_mode(self.core, account, mode)
         self.core.commit()
+
+    def adjust_margin(
+        self, account: Account, symbol: str, side: PositionSide | None, amount: Decimal
+    ) -> Position:
+        """Add margin to an isolated position, or (negative) take it back."""
+        self.core.command_time()
+        position = margins.isolated(self.core, account, symbol, side)
+        margins.adjust(self.core, account, position, amount)
+        self._finish(symbol)
+        return position
+
+    def set_auto_margin(self, account: Account, symbol: str, side: PositionSide | None, on: bool) -> None:
+        self.core.command_time()
+        margins.set_auto(self.core, account, margins.isolated(self.core, account, symbol, side), on)
+        self._finish(symbol)
+
+    def respecified(self, symbol: str) -> None:
+        """The tiers, fees or status of a futures symbol were changed: judge its positions anew."""
+        core = self.core
+        index = core.symbols.get((FUTURES, symbol))
+        if index is not None:
+            core.command_time()
+            for position in list(index.held.values()):
+                positions.watch(core, core.accounts[position.account], position)
+            self._finish(symbol)
 
     # orders
 
@@ -296,6 +325,21 @@ class Engine:
         """Positions that were closed, newest first."""
         return self.core.store.closed(account.id, query)
 
+    def max_open(self, account: Account, wanted: estimates.Wanted) -> Decimal:
+        return estimates.max_open(self.core, account, wanted)
+
+    def estimated_liquidation(self, account: Account, wanted: estimates.Wanted, size: Decimal) -> Decimal:
+        return estimates.liquidation_price(self.core, account, wanted, size)
+
+    def open_interest(self, symbol: str) -> Decimal:
+        """What the accounts of this exchange hold of a symbol, long and short together, in base coin."""
+        index = self.core.symbols.get((FUTURES, symbol))
+        return sum((p.size for p in index.held.values()), ZERO) if index else ZERO
+
+    def bills(self, account: Account, query: Query) -> list[Bill]:
+        """The statement, newest first."""
+        return self.core.store.bills(account.id, query)
+
     # outside
 
     def listen(self, listener: Callable[[Batch], None]) -> None:
@@ -338,7 +382,7 @@ class Engine:
             return
         self.core.event_time()
         if isinstance(event, FundingDue):
-            positions.fund(self.core, state.symbol, event.rate, event.mark)
+            positions.fund(self.core, state.symbol, event.rate, event.mark, event.ns)
         if isinstance(event, Traded) and state.trading:
             matching.traded(self.core, state, event.price, event.size, Side(event.side))
         self._settle(state, moved=True)

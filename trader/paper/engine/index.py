@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from trader.paper.engine.depth import Depth
+from trader.paper.engine.model import Position
 
 
 class PriceIndex:
@@ -59,8 +60,8 @@ class SymbolIndex:
 
     ``buys`` are due when the best ask falls to them, ``sells`` when the best bid rises to them;
     ``long_liquidations`` when the mark falls, ``short_liquidations`` when it rises. ``crossed``
-    holds the accounts with a cross-margin position here (a dict keeps their order). ``depth`` is the
-    tape's book without what orders have taken from it.
+    holds the accounts with a cross-margin position here, ``held`` all positions by id (a dict keeps
+    their order). ``depth`` is the tape's book without what orders have taken from it.
     """
 
     __slots__ = (
@@ -68,6 +69,7 @@ class SymbolIndex:
         "checked_mark",
         "crossed",
         "depth",
+        "held",
         "long_liquidations",
         "sells",
         "short_liquidations",
@@ -80,4 +82,5 @@ class SymbolIndex:
         self.short_liquidations = PriceIndex(rising=True)
         self.crossed: dict[int, bool] = {}
         self.depth = Depth()
+        self.held: dict[int, Position] = {}
         self.checked_mark: Decimal | None = None

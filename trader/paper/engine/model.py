@@ -64,6 +64,8 @@ class Source(StrEnum):
     REVERSAL = "reversal"
     MODIFIED = "modified"
     LIQUIDATION = "liquidation"
+    REDUCTION = "reduction"
+    """A part of a position, liquidated to bring the rest into a lower tier."""
 
 
 class PlanKind(StrEnum):
@@ -122,6 +124,31 @@ class Kind(StrEnum):
     FUNDING = "funding"
     LIQUIDATION_FEE = "liquidation_fee"
     INSURANCE = "insurance"
+
+
+class BillKind(StrEnum):
+    """What an account's statement calls a movement: by position in hedge mode, by trade in one-way mode."""
+
+    OPEN_LONG = "open_long"
+    OPEN_SHORT = "open_short"
+    CLOSE_LONG = "close_long"
+    CLOSE_SHORT = "close_short"
+    REDUCED_LONG = "reduced_long"
+    REDUCED_SHORT = "reduced_short"
+    LIQUIDATED_LONG = "liquidated_long"
+    LIQUIDATED_SHORT = "liquidated_short"
+    BUY = "buy"
+    SELL = "sell"
+    REDUCED_BUY = "reduced_buy"
+    REDUCED_SELL = "reduced_sell"
+    LIQUIDATED_BUY = "liquidated_buy"
+    LIQUIDATED_SELL = "liquidated_sell"
+    FUNDING = "funding"
+    TRANSFER_IN = "transfer_in"
+    TRANSFER_OUT = "transfer_out"
+    ADD_MARGIN = "add_margin"
+    REMOVE_MARGIN = "remove_margin"
+    AUTO_MARGIN = "auto_margin"
 
 
 def exit_side(side: PositionSide) -> Side:
@@ -258,7 +285,8 @@ class Position(msgspec.Struct, kw_only=True):
     """``open_value`` is entry price x size of what is held; ``margin`` binds only when isolated.
 
     ``frozen`` is the size that resting closing orders claim. The ``opened_*`` and ``closed_*`` sums
-    and the fees cover the position's whole life (for its history row).
+    and the fees cover the position's whole life (for its history row). ``auto_margin`` appends free
+    money at the liquidation price; ``funded_ns`` is the time of the last settlement it took part in.
     """
 
     id: int
@@ -282,6 +310,8 @@ class Position(msgspec.Struct, kw_only=True):
     opened_value: Decimal = ZERO
     closed_size: Decimal = ZERO
     closed_value: Decimal = ZERO
+    auto_margin: bool = False
+    funded_ns: int = 0
 
     @property
     def entry(self) -> Decimal:
@@ -361,6 +391,26 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     symbol: str
     amount: Decimal
     balance: Decimal
+    coin: str = "USDT"
+    wallet: str = "futures"
+
+
+class Bill(msgspec.Struct, kw_only=True):
+    """One line of the statement. ``amount`` and ``fee`` are signed and exclude each other.
+
+    Together they are what the wallet gained; for moves of margin inside the wallet ``amount`` is what
+    the position's margin gained. ``balance`` is the wallet afterwards.
+    """
+
+    id: int
+    account: int
+    ns: int
+    kind: BillKind
+    symbol: str
+    amount: Decimal
+    fee: Decimal
+    balance: Decimal
+    coin: str = "USDT"
 
 
 class ClientIds(StrEnum):

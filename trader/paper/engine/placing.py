@@ -7,7 +7,7 @@ from decimal import Decimal
 import msgspec
 
 from shared.domain.order import OrderType, PositionSide
-from trader.paper.engine import checks, matching, maths, orders, positions
+from trader.paper.engine import checks, matching, maths, orders, positions, statuses
 from trader.paper.engine.accounts import Account
 from trader.paper.engine.core import Core
 from trader.paper.engine.crossing import Meeting, Taker, meet
@@ -86,8 +86,7 @@ def carry_out(core: Core, account: Account, new: NewOrder, ticket: Ticket, state
 def close_position(core: Core, account: Account, position: Position) -> Order:
     """Close the whole position at market, now."""
     state = core.state(position.symbol)
-    if not state.trading:
-        raise Refused(Reason.NOT_OPEN, position.symbol)
+    statuses.admit(state, closing=True)
     if (state.book.best_bid if position.side is PositionSide.LONG else state.book.best_ask) is None:
         raise Refused(Reason.NO_LIQUIDITY, position.symbol)
     order = orders.forced(core, account, position, Source.CLOSE_POSITIONS)
@@ -108,18 +107,17 @@ def check(core: Core, account: Account, new: NewOrder, freed: Decimal = ZERO) ->
     state = core.state(new.symbol)
     checks.client_id(core, account, new.client_id)
     checks.room(account, new.symbol)
-    if not state.trading:
-        raise Refused(Reason.NOT_OPEN, new.symbol)
+    hedge = account.record.position_mode is PositionMode.HEDGE
+    closing = bool(new.hedge_close) if hedge else new.reduce_only
+    statuses.admit(state, closing=closing)
     checks.size(state.spec, new.size, new.type)
     if new.type is OrderType.LIMIT:
         if new.price is None:
             raise Refused(Reason.BAD_VALUE, "price")
         checks.tick(state.spec, new.price, "price")
         checks.band(state, new.side, new.price)
-    hedge = account.record.position_mode is PositionMode.HEDGE
     if hedge and new.hedge_close is None:
         raise Refused(Reason.MODE_MISMATCH)
-    closing = bool(new.hedge_close) if hedge else new.reduce_only
     if closing:
         ticket = _closing(core, account, state, new, hedge=hedge)
     else:

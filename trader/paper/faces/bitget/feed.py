@@ -19,7 +19,7 @@ from shared.clock import MILLISECOND
 from trader.paper.contract import FUTURES
 from trader.paper.engine.money import text
 from trader.paper.faces.bitget import candles
-from trader.paper.faces.bitget.public import change_24h, top, trade_row
+from trader.paper.faces.bitget.public import change_24h, change_utc, top, trade_row
 from trader.paper.market import MarketEvent, MarketHub, MarketState, SymbolAdded, Traded
 
 Arg = dict[str, object]
@@ -134,12 +134,12 @@ class TickerTopic(Topic):
         row |= {
             "baseVolume": text(state.base_volume),
             "quoteVolume": text(state.quote_volume),
-            "openUtc": start,
+            "openUtc": text(state.open_utc),
         }
         if state.market == FUTURES:
             row |= {"symbolType": 1, "symbol": state.symbol, "deliveryPrice": "0"}
         else:
-            row["changeUtc24h"] = change
+            row["changeUtc24h"] = change_utc(state)
         row["ts"] = str(state.ts_ns // MILLISECOND)
         return [row]
 

@@ -128,7 +128,7 @@ def position_rows(engine: Engine, account: Account) -> list[Row]:
                 "markPrice": text(mark),
                 "cashDividend": "0",
                 "assetMode": "single",
-                "autoMargin": "off",
+                "autoMargin": "on" if position.auto_margin else "off",
                 "cTime": ms(position.created_ns),
                 "uTime": ms(position.updated_ns),
             }

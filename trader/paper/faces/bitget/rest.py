@@ -11,7 +11,18 @@ from shared.errors import VenueRefusedError
 from trader.paper.engine.accounts import Account
 from trader.paper.engine.engine import Engine
 from trader.paper.engine.refusals import Refused
-from trader.paper.faces.bitget import account, orders, planlists, plans, positions, public, tpsl
+from trader.paper.faces.bitget import (
+    account,
+    bills,
+    margins,
+    orders,
+    planlists,
+    plans,
+    positions,
+    public,
+    reference,
+    tpsl,
+)
 from trader.paper.faces.bitget.auth import authenticate
 from trader.paper.faces.bitget.calls import ROUTES, Call, Route
 from trader.paper.faces.bitget.errors import from_engine, refusal
@@ -21,7 +32,7 @@ from trader.paper.market import MarketHub
 from trader.paper.wall import TRUE_WALL, Wall
 
 #: Importing them enters their routes.
-HANDLERS = (account, orders, planlists, plans, positions, public, tpsl)
+HANDLERS = (account, bills, margins, orders, planlists, plans, positions, public, reference, tpsl)
 
 log = logging.getLogger(__name__)
 _encode = msgspec.json.Encoder().encode

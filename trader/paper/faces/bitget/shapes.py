@@ -56,14 +56,20 @@ def side(order: Order | Fill) -> str:
 
 
 def trade_side(order: Order | Fill) -> str:
-    """open/close in hedge mode, buy_single/sell_single in one-way mode, burst_* for liquidations."""
+    """open/close in hedge mode, buy_single/sell_single in one-way mode, burst_* and reduce_* for liquidations."""
     if order.source is Source.LIQUIDATION:
-        return (
-            f"burst_close_{order.position_side.value}" if hedged(order.mode) else f"burst_{order.side.value}"
-        )
+        return _forced("burst", order)
+    if order.source is Source.REDUCTION:
+        return _forced("reduce", order)
     if hedged(order.mode):
         return "close" if order.closing else "open"
     return f"{order.side.value}_single"
+
+
+def _forced(how: str, order: Order | Fill) -> str:
+    if hedged(order.mode):
+        return f"{how}_close_{order.position_side.value}"
+    return f"{how}_{order.side.value}_single"
 
 
 def position_side(order: Order) -> str:
@@ -71,7 +77,7 @@ def position_side(order: Order) -> str:
 
 
 def order_source(order: Order) -> str:
-    if order.source is Source.LIQUIDATION:
+    if order.source in (Source.LIQUIDATION, Source.REDUCTION):
         return "liquidation"
     form = order.type.value
     if order.source is Source.REVERSAL:
@@ -178,7 +184,7 @@ def position_row(engine: Engine, account: Account, position: Position, funds: Fu
         "cashDividend": "0",
         "grant": "",
         "assetMode": "single",
-        "autoMargin": "off",
+        "autoMargin": "on" if position.auto_margin else "off",
         "takeProfit": text(profit.trigger) if profit else "",
         "stopLoss": text(loss.trigger) if loss else "",
         "takeProfitId": str(profit.id) if profit else "",
