@@ -22,7 +22,7 @@ from trader.paper.engine.accounts import Account
 from trader.paper.engine.engine import Engine
 from trader.paper.engine.model import AccountRecord
 from trader.paper.engine.money import text
-from trader.paper.faces.bitget import shapes
+from trader.paper.faces.bitget import shapes, spot_shapes
 from trader.paper.market import MarketHub
 from trader.paper.notices import NoticeBoard
 from trader.paper.state import SqliteStore
@@ -42,6 +42,13 @@ class NewAccount(msgspec.Struct, forbid_unknown_fields=True):
     kind: Literal["classic", "unified"] = "classic"
     balance: Number = Decimal(0)
     label: str = ""
+    spot: dict[str, Number] = {}
+
+
+class NewDeposit(msgspec.Struct, forbid_unknown_fields=True):
+    coin: str
+    amount: Number
+    wallet: Literal["futures", "spot"] = "spot"
 
 
 class NewPrice(msgspec.Struct, forbid_unknown_fields=True):
@@ -73,7 +80,9 @@ class ClockChange(msgspec.Struct, forbid_unknown_fields=True):
     advance_ms: int | None = None
 
 
-def make_account(engine: Engine, *, kind: str, balance: Decimal, label: str) -> Account:
+def make_account(
+    engine: Engine, *, kind: str, balance: Decimal, label: str, spot: dict[str, Decimal] | None = None
+) -> Account:
     """A new account with random key, secret and passphrase. Labels need not be unique."""
     if len(engine.accounts) >= MOST_ACCOUNTS:
         raise UsageError(f"the exchange holds {MOST_ACCOUNTS} accounts, more are not taken")
@@ -88,7 +97,7 @@ def make_account(engine: Engine, *, kind: str, balance: Decimal, label: str) -> 
         label=label,
         created_ns=0,
     )
-    return engine.open_account(record, balance)
+    return engine.open_account(record, balance, spot)
 
 
 def credentials(account: Account) -> dict[str, object]:
@@ -128,6 +137,7 @@ class Control:
             web.post("/control/accounts", self._guarded(self._new_account)),
             web.get("/control/accounts/{id}", self._guarded(self._account)),
             web.get("/control/accounts/{id}/ledger", self._guarded(self._ledger)),
+            web.post("/control/accounts/{id}/deposit", self._guarded(self._deposit)),
             web.post("/control/price", self._guarded(self._price)),
             web.post("/control/symbols", self._guarded(self._symbol)),
             web.post("/control/notices", self._guarded(self._notice)),
@@ -153,9 +163,20 @@ class Control:
     async def _new_account(self, request: web.Request) -> object:
         new = await _body(request, NewAccount)
         account = make_account(
-            self._engine, kind=new.kind, balance=_number(new.balance, "balance"), label=new.label
+            self._engine,
+            kind=new.kind,
+            balance=_number(new.balance, "balance"),
+            label=new.label,
+            spot={coin.upper(): _number(amount, f"spot: {coin}") for coin, amount in new.spot.items()},
         )
         return credentials(account)
+
+    async def _deposit(self, request: web.Request) -> object:
+        """More money into one wallet; answers with what the account holds then."""
+        account, new = self._found(request), await _body(request, NewDeposit)
+        amount = _number(new.amount, "amount")
+        self._engine.spot.deposit(account, new.wallet, new.coin.upper(), amount)
+        return {"balance": text(account.record.wallet), "spot": spot_shapes.coins(account)}
 
     def _found(self, request: web.Request) -> Account:
         name = request.match_info["id"]
@@ -181,6 +202,9 @@ class Control:
             ],
             "orders": [shapes.order_row(order, "status") for order in account.orders.values()],
             "plans": [shapes.plan_row(plan) for plan in account.plans.values()],
+            "spot": spot_shapes.coins(account),
+            "spot_orders": [spot_shapes.order(order) for order in account.spot.orders.values()],
+            "spot_plans": [spot_shapes.plan_row(plan) for plan in account.spot.plans.values()],
         }
 
     async def _ledger(self, request: web.Request) -> object:
@@ -195,6 +219,8 @@ class Control:
                 "symbol": entry.symbol,
                 "amount": text(entry.amount),
                 "balance": text(entry.balance),
+                "coin": entry.coin,
+                "wallet": entry.wallet,
             }
             for entry in self._engine.entries(account, after, limit)
         ]

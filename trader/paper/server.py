@@ -18,7 +18,7 @@ import trustme
 from aiohttp import web
 
 from shared.errors import PortBusyError, StartError, TapeError
-from trader.paper.contract import default_spec
+from trader.paper.contract import SPOT, default_spec
 from trader.paper.control import Control, credentials, make_account
 from trader.paper.engine.engine import Engine
 from trader.paper.faces.bitget.rest import RestFace
@@ -88,6 +88,9 @@ class PaperServer:
         for symbol, price in self.engine.unheard():
             log.warning("the tape does not carry %s, which is traded: it stands at %s", symbol, price)
             self.hub.add(default_spec(symbol, price), price)
+        for symbol, price in self.engine.spot.unheard():
+            log.warning("the tape does not carry %s, which has spot orders: it stands at %s", symbol, price)
+            self.hub.add(default_spec(symbol, price, market=SPOT), price)
         for symbol, price in self.store.prices().items():
             if self.hub.get("futures", symbol) or self.hub.get("spot", symbol):
                 self.hub.override_price(symbol, price)

@@ -18,7 +18,7 @@ MOST_ORDERS = 400
 MOST_SYMBOL_ORDERS = 200
 MOST_PLANS = 200
 
-_CLIENT_ID = re.compile(r"[0-9A-Za-z_:#\-+ ]{1,64}\Z")
+CLIENT_ID = re.compile(r"[0-9A-Za-z_:#\-+ ]{1,64}\Z")
 
 
 def number(value: Decimal, name: str) -> None:
@@ -31,7 +31,7 @@ def client_id(account: Account, wanted: str) -> None:
     """A client id is unique among *pending* orders only, as on the venue."""
     if not wanted:
         return
-    if not _CLIENT_ID.match(wanted):
+    if not CLIENT_ID.match(wanted):
         raise Refused(Reason.BAD_CLIENT_ID, wanted)
     if wanted in account.clients:
         raise Refused(Reason.DUPLICATE_CLIENT_ID, wanted)
@@ -40,7 +40,7 @@ def client_id(account: Account, wanted: str) -> None:
 def plan_client_id(account: Account, wanted: str) -> None:
     if not wanted:
         return
-    if not _CLIENT_ID.match(wanted):
+    if not CLIENT_ID.match(wanted):
         raise Refused(Reason.BAD_CLIENT_ID, wanted)
     if wanted in account.plan_clients:
         raise Refused(Reason.DUPLICATE_CLIENT_ID, wanted)

@@ -13,6 +13,8 @@ class Reason(StrEnum):
     BAD_VALUE = auto()
     UNKNOWN_SYMBOL = auto()
     NOT_OPEN = auto()
+    HALTED = auto()
+    REMOVED = auto()
     MODE_MISMATCH = auto()
     SIZE_DECIMALS = auto()
     SIZE_STEP = auto()

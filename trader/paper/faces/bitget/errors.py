@@ -31,6 +31,7 @@ _TEXTS = {
     "40102": "Contract configuration for symbol {0} does not exist",
     "40109": "The data of the order cannot be found, please confirm the order number",
     "40305": "clientOid is longer than 64 or has characters that are not allowed",
+    "40309": "The symbol {0} has been removed",
     "40402": "Order id format is wrong: {0}",
     "40404": "Request URL NOT FOUND",
     "40730": "Orders on the symbol block the change of leverage",
@@ -55,10 +56,19 @@ _TEXTS = {
     "40917": "Stop price for long positions please < {0}",
     "40920": "Positions or orders block the change of the position mode",
     "41103": "The price has too many decimals, at most {0}",
+    "43001": "The order does not exist",
+    "43005": "Too many open orders, at most {0}",
+    "43006": "The order quantity is below the minimum {0}",
+    "43007": "The order quantity is above the maximum {0}",
+    "43008": "The order price cannot be less than {0}",
+    "43009": "The order price exceeds the limit {0}",
+    "43012": "Insufficient balance",
+    "43118": "clientOid duplicate",
     "43025": "The plan order does not exist",
     "43030": "The take profit of the position is set already",
     "43031": "The stop loss of the position is set already",
     "43119": "Trading is not open yet",
+    "45043": "Trading of {0} is suspended",
     "45044": "The leverage must be between 1 and {0}",
     "45045": "The leverage is above the maximum {0}",
     "45110": "less than the minimum amount {0} USDT",
@@ -74,6 +84,8 @@ _CODES = {
     Reason.BAD_VALUE: "40020",
     Reason.UNKNOWN_SYMBOL: "40102",
     Reason.NOT_OPEN: "43119",
+    Reason.HALTED: "45043",
+    Reason.REMOVED: "40309",
     Reason.MODE_MISMATCH: "40774",
     Reason.SIZE_DECIMALS: "40808",
     Reason.SIZE_STEP: "22038",
@@ -109,6 +121,18 @@ _CODES = {
     Reason.SHORT_STOP_LOSS_PRICE: "45122",
 }
 
+#: Where the spot market has codes of its own.
+_SPOT_CODES = _CODES | {
+    Reason.SIZE_MINIMUM: "43006",
+    Reason.SIZE_MAXIMUM: "43007",
+    Reason.PRICE_TOO_HIGH: "43009",
+    Reason.PRICE_TOO_LOW: "43008",
+    Reason.DUPLICATE_CLIENT_ID: "43118",
+    Reason.TOO_MANY_ORDERS: "43005",
+    Reason.NO_BALANCE: "43012",
+    Reason.ABOVE_BALANCE: "40754",
+}
+
 _STATUS = {"429": 429, "40404": 404, "40015": 500}
 
 
@@ -119,3 +143,8 @@ def refusal(code: str, detail: str = "") -> VenueRefusedError:
 
 def from_engine(refused: Refused) -> VenueRefusedError:
     return refusal(_CODES[refused.reason], refused.detail)
+
+
+def from_spot(refused: Refused) -> VenueRefusedError:
+    """The same for spot calls and transfers."""
+    return refusal(_SPOT_CODES[refused.reason], refused.detail)

@@ -11,7 +11,17 @@ from shared import clock
 from shared.errors import VenueRefusedError
 from trader.paper.engine.engine import Engine
 from trader.paper.engine.refusals import Refused
-from trader.paper.faces.bitget import account, orders, plans, positions, public
+from trader.paper.faces.bitget import (
+    account,
+    orders,
+    plans,
+    positions,
+    public,
+    spot_account,
+    spot_orders,
+    spot_plans,
+    spot_public,
+)
 from trader.paper.faces.bitget.auth import authenticate
 from trader.paper.faces.bitget.calls import ROUTES, Call, Route
 from trader.paper.faces.bitget.errors import from_engine, refusal
@@ -20,7 +30,9 @@ from trader.paper.faces.bitget.params import Params
 from trader.paper.market import MarketHub
 
 #: Importing them enters their routes.
-HANDLERS = (account, orders, plans, positions, public)
+HANDLERS = (
+    account, orders, plans, positions, public, spot_account, spot_orders, spot_plans, spot_public
+)  # fmt: skip
 
 log = logging.getLogger(__name__)
 _encode = msgspec.json.Encoder().encode
