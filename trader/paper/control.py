@@ -63,6 +63,11 @@ class NewSymbol(msgspec.Struct, forbid_unknown_fields=True):
     open_time_ms: int = 0
 
 
+class SymbolChange(msgspec.Struct, forbid_unknown_fields=True):
+    status: Literal["open", "maintain", "limit_open", "off"]
+    market: Literal["futures", "spot"] = "futures"
+
+
 class NewNotice(msgspec.Struct, forbid_unknown_fields=True):
     title: str
     category: str = "trade"
@@ -140,6 +145,7 @@ class Control:
             web.post("/control/accounts/{id}/deposit", self._guarded(self._deposit)),
             web.post("/control/price", self._guarded(self._price)),
             web.post("/control/symbols", self._guarded(self._symbol)),
+            web.post("/control/symbols/{symbol}", self._guarded(self._change_symbol)),
             web.post("/control/notices", self._guarded(self._notice)),
             web.post("/control/notices/{id}", self._guarded(self._edit_notice)),
             web.post("/control/clock", self._guarded(self._change_clock)),
@@ -260,6 +266,18 @@ class Control:
             "step": text(spec.step),
             "open_time_ms": spec.open_time_ms,
         }
+
+    async def _change_symbol(self, request: web.Request) -> object:
+        """Open, halt or remove a symbol; it stays so after a restart. A pre-open one opens by its time."""
+        change, symbol = await _body(request, SymbolChange), request.match_info["symbol"].upper()
+        state = self._hub.get(change.market, symbol)
+        if state is None:
+            raise UsageError(f"there is no symbol {symbol} on the {change.market} market")
+        if state.status == "pre_open":
+            raise UsageError(f"{symbol} opens at its time: move the clock with /control/clock")
+        self._hub.set_status(state, change.status)
+        self._store.keep_status(change.market, symbol, change.status)
+        return {"symbol": symbol, "market": change.market, "status": state.status}
 
     async def _notice(self, request: web.Request) -> object:
         new = await _body(request, NewNotice)

@@ -91,6 +91,10 @@ class PaperServer:
         for symbol, price in self.engine.spot.unheard():
             log.warning("the tape does not carry %s, which has spot orders: it stands at %s", symbol, price)
             self.hub.add(default_spec(symbol, price, market=SPOT), price)
+        for market, symbol, status in self.store.statuses():
+            state = self.hub.get(market, symbol)
+            if state is not None:
+                self.hub.set_status(state, status)
         for symbol, price in self.store.prices().items():
             if self.hub.get("futures", symbol) or self.hub.get("spot", symbol):
                 self.hub.override_price(symbol, price)

@@ -23,6 +23,7 @@ from shared.errors import AlreadyRunningError, StartError
 from trader.paper.contract import ContractSpec
 from trader.paper.engine.batch import Batch, Query, Restored
 from trader.paper.engine.model import AccountRecord, Entry, Fill, Kind, Order, Plan, PlanState, Position
+from trader.paper.marketstate import Status
 from trader.paper.state_spot import SpotTables
 
 _VERSION = 2
@@ -57,6 +58,8 @@ CREATE TABLE IF NOT EXISTS totals (
 CREATE TABLE IF NOT EXISTS symbols (
     market TEXT NOT NULL, symbol TEXT NOT NULL, price TEXT NOT NULL, spec BLOB NOT NULL,
     PRIMARY KEY (market, symbol)) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS statuses (
+    market TEXT NOT NULL, symbol TEXT NOT NULL, status TEXT NOT NULL, PRIMARY KEY (market, symbol)) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS prices (symbol TEXT PRIMARY KEY, price TEXT NOT NULL) STRICT, WITHOUT ROWID;
 """
 
@@ -253,6 +256,13 @@ class SqliteStore:
         else:
             self._db.execute("INSERT OR REPLACE INTO prices VALUES (?, ?)", (symbol, str(price)))
             self._db.execute("UPDATE symbols SET price = ? WHERE symbol = ?", (str(price), symbol))
+
+    def keep_status(self, market: str, symbol: str, status: Status) -> None:
+        """Whether a symbol trades, as the control API last said."""
+        self._db.execute("INSERT OR REPLACE INTO statuses VALUES (?, ?, ?)", (market, symbol, status))
+
+    def statuses(self) -> list[tuple[str, str, Status]]:
+        return self._db.execute("SELECT market, symbol, status FROM statuses ORDER BY 1, 2").fetchall()
 
     def symbols(self) -> list[StoredSymbol]:
         rows = self._db.execute("SELECT spec, price FROM symbols ORDER BY market, symbol").fetchall()
