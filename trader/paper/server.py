@@ -20,7 +20,7 @@ from aiohttp import web
 
 from shared.errors import PortBusyError, StartError, TapeError, UsageError
 from trader.paper import symbolchange
-from trader.paper.contract import FUTURES, default_spec
+from trader.paper.contract import FUTURES, SPOT, default_spec
 from trader.paper.control import Control, credentials, make_account
 from trader.paper.door import Door
 from trader.paper.engine.engine import Engine
@@ -29,8 +29,12 @@ from trader.paper.faces.bitget.rest import RestFace
 from trader.paper.faces.bitget.ws import WsFace
 from trader.paper.faultcontrol import FaultControl
 from trader.paper.faults.wire import Wire
+from trader.paper.gate import Gate
+from trader.paper.latency import Latency, Ways
+from trader.paper.lockstep import LockStep
 from trader.paper.market import FundingDue, MarketEvent, MarketHub
 from trader.paper.notices import NoticeBoard
+from trader.paper.pacecontrol import PaceControl
 from trader.paper.state import SqliteStore
 from trader.paper.tapeclock import TapeClock
 from trader.paper.tapes import open_tape
@@ -45,7 +49,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """``home`` is the product's home; state goes to ``home/paper``. Without one nothing survives.
 
     ``accounts`` classic accounts with ``balance`` USDT exist at start; after a restart they are the
-    same ones. ``limits`` off lifts all limits of pace (benches); ``venue`` sets the limits one by one.
+    same ones. ``start_ns`` is where tape time starts (now, when it is not given). ``limits`` off lifts all limits of pace (benches); ``venue`` sets the limits one by one.
     """
 
     port: int = 9500
@@ -57,6 +61,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     home: Path | None = None
     host: str = "127.0.0.1"
     limits: bool = True
+    latency: Ways = Ways()
+    start_ns: int | None = None
     venue: VenueLimits = VenueLimits()
 
 
@@ -66,7 +72,7 @@ class PaperServer:
     def __init__(self, options: Options) -> None:
         self.options = options
         folder = options.home / "paper" if options.home is not None else None
-        self.clock = TapeClock(options.speed)
+        self.clock = TapeClock(options.speed, start_ns=options.start_ns)
         self.hub = MarketHub(self.clock)
         self.tape = open_tape(options.tape, self.hub, self.clock)
         self.tape.prepare()
@@ -78,7 +84,11 @@ class PaperServer:
         self.board = NoticeBoard(folder / "notices.json" if folder is not None else None)
         self.door = Door(self.engine)
         venue = options.venue if options.limits else options.venue.unpaced()
-        self.rest = RestFace(self.engine, self.hub, limits=options.limits, venue=venue, wall=self.door.wall)
+        lockstep = LockStep(self.clock, self.tape)
+        self.gate = Gate(self.clock, Latency(options.latency), lockstep)
+        self.rest = RestFace(
+            self.engine, self.hub, limits=options.limits, venue=venue, wall=self.door.wall, gate=self.gate
+        )
         self.ws = WsFace(self.rest, self.door, venue)
         self.ready: dict[str, object] = {}
         self._folder = folder
@@ -96,6 +106,9 @@ class PaperServer:
         for symbol, price in self.engine.unheard():
             log.warning("the tape does not carry %s, which is traded: it stands at %s", symbol, price)
             self.hub.add(default_spec(symbol, price), price)
+        for symbol, price in self.engine.spot.unheard():
+            log.warning("the tape does not carry %s, which has spot orders: it stands at %s", symbol, price)
+            self.hub.add(default_spec(symbol, price, market=SPOT), price)
         marks = self.store.marks()
         for symbol, price in self.store.prices().items():
             if self.hub.get("futures", symbol) or self.hub.get("spot", symbol):
@@ -175,6 +188,7 @@ class PaperServer:
             store=self.store,
             board=self.board,
             status=self.status,
+            lockstep=self.gate.lockstep,
         )
         guard = self.door.guard
         app.add_routes(
@@ -183,7 +197,8 @@ class PaperServer:
                 for made in self.board.routes()
             ]
         )
-        app.add_routes(control.routes(FaultControl(self.door).routes()))
+        parts = {**FaultControl(self.door).routes(), **PaceControl(self.engine, self.gate).routes()}
+        app.add_routes(control.routes(parts))
         app.router.add_get("/v2/ws/public", guard(self.ws.handle))
         app.router.add_get("/v2/ws/private", guard(self.ws.handle))
         app.router.add_route("*", "/{tail:.*}", guard(self.rest.handle))

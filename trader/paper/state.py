@@ -24,9 +24,10 @@ from trader.paper.contract import ContractSpec
 from trader.paper.engine.batch import Batch, PlanQuery, Query, Restored
 from trader.paper.engine.model import AccountRecord, Bill, Entry, Fill, Kind, Order, Plan, PlanState, Position
 from trader.paper.marketstate import MAX_SETTLEMENTS, Funding
+from trader.paper.state_spot import SpotTables
 from trader.paper.symbolchange import KeptChange
 
-_VERSION = 1
+_VERSION = 2
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS accounts (id INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS orders (
@@ -58,7 +59,8 @@ CREATE TABLE IF NOT EXISTS bills (
     id INTEGER PRIMARY KEY, account INTEGER NOT NULL, symbol TEXT NOT NULL, kind TEXT NOT NULL,
     ns INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
 CREATE INDEX IF NOT EXISTS bills_account ON bills (account, id);
-CREATE TABLE IF NOT EXISTS totals (kind TEXT PRIMARY KEY, amount TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS totals (
+    kind TEXT NOT NULL, coin TEXT NOT NULL, amount TEXT NOT NULL, PRIMARY KEY (kind, coin)) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS symbols (
     market TEXT NOT NULL, symbol TEXT NOT NULL, price TEXT NOT NULL, spec BLOB NOT NULL,
     PRIMARY KEY (market, symbol)) STRICT, WITHOUT ROWID;
@@ -70,6 +72,18 @@ CREATE TABLE IF NOT EXISTS settlements (
     PRIMARY KEY (symbol, ns)) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS marks (symbol TEXT PRIMARY KEY, mark TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS prices (symbol TEXT PRIMARY KEY, price TEXT NOT NULL) STRICT, WITHOUT ROWID;
+"""
+
+#: Version 1 knew one coin: its counter accounts were those of USDT.
+_FROM_1 = """
+BEGIN;
+ALTER TABLE totals RENAME TO totals_of_usdt;
+CREATE TABLE totals (
+    kind TEXT NOT NULL, coin TEXT NOT NULL, amount TEXT NOT NULL, PRIMARY KEY (kind, coin)) STRICT, WITHOUT ROWID;
+INSERT INTO totals SELECT kind, 'USDT', amount FROM totals_of_usdt;
+DROP TABLE totals_of_usdt;
+PRAGMA user_version = 2;
+COMMIT;
 """
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -107,6 +121,9 @@ class SqliteStore:
             self._db.execute("PRAGMA synchronous = NORMAL")
             self._db.execute("PRAGMA journal_size_limit = 16777216")
             (version,) = self._db.execute("PRAGMA user_version").fetchone()
+            if version == 1:
+                self._db.executescript(_FROM_1)
+                version = 2
             if version not in (0, _VERSION):
                 raise StartError(
                     f"the state in {folder} is of version {version}, this program reads {_VERSION}: "
@@ -114,6 +131,7 @@ class SqliteStore:
                 )
             self._db.executescript(_SCHEMA)
             self._widen_plans()
+            self.spot = SpotTables(self._db)
             self._db.execute(f"PRAGMA user_version = {_VERSION}")
         except sqlite3.DatabaseError as error:
             self._unlock()
@@ -169,11 +187,13 @@ class SqliteStore:
             if batch.entries:
                 rows = [(e.account, e.seq, _encode(e)) for e in batch.entries]
                 run("INSERT INTO entries VALUES (?, ?, ?)", rows)
-                rows = [(kind.value, str(amount)) for kind, amount in batch.totals.items()]
-                run("INSERT OR REPLACE INTO totals VALUES (?, ?)", rows)
+                rows = [(kind.value, coin, str(amount)) for (kind, coin), amount in batch.totals.items()]
+                run("INSERT OR REPLACE INTO totals VALUES (?, ?, ?)", rows)
             if batch.bills:
                 rows = [(b.id, b.account, b.symbol, b.kind.value, b.ns, _encode(b)) for b in batch.bills]
                 run("INSERT INTO bills VALUES (?, ?, ?, ?, ?, ?)", rows)
+            if batch.spot.accounts:
+                self.spot.write(batch.spot)
             self._db.execute("COMMIT")
         except BaseException as error:
             if self._db.in_transaction:
@@ -199,9 +219,10 @@ class SqliteStore:
             plans=self._all(Plan, "SELECT body FROM plans WHERE live ORDER BY id"),
         )
         restored.positions.sort(key=lambda position: position.id)
-        for kind, amount in self._db.execute("SELECT kind, amount FROM totals"):
-            restored.totals[Kind(kind)] = Decimal(amount)
-        highest = [position.id for position in restored.positions]
+        for kind, coin, amount in self._db.execute("SELECT kind, coin, amount FROM totals"):
+            restored.totals[(Kind(kind), coin)] = Decimal(amount)
+        restored.spot = self.spot.load()
+        highest = [*(position.id for position in restored.positions), restored.spot.last_id]
         for table in ("orders", "fills", "plans", "closed", "bills"):
             (number,) = self._db.execute(f"SELECT max(id) FROM {table}").fetchone()  # noqa: S608  (fixed names)
             highest.append(number or 0)

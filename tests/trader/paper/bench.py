@@ -192,7 +192,7 @@ class Bench:
                     ]
                     for a in core.accounts.values()
                 ],
-                "totals": core.totals,
+                "totals": {f"{kind}/{coin}": amount for (kind, coin), amount in core.totals.items()},
                 "liquidations": sorted(core.liquidation_prices.items()),
                 "resting": sorted(core.resting),
             },

@@ -20,6 +20,7 @@ from trader.paper.engine.model import (
     PlanState,
     Position,
 )
+from trader.paper.engine.spot_batch import SpotBatch, SpotRestored, SpotStore
 
 PositionKey = tuple[int, str, str]
 
@@ -43,11 +44,14 @@ class Batch(msgspec.Struct):
     closed: list[Position] = []
     steps: list[OrderStep] = []
     plan_steps: list[Plan] = []
-    totals: dict[Kind, Decimal] = {}
+    totals: dict[tuple[Kind, str], Decimal] = {}
     bills: list[Bill] = []
+    spot: SpotBatch = msgspec.field(default_factory=SpotBatch)
 
     def __bool__(self) -> bool:
-        return bool(self.accounts or self.orders or self.positions or self.plans or self.entries)
+        return bool(
+            self.accounts or self.orders or self.positions or self.plans or self.entries or self.spot.accounts
+        )
 
     def order(self, order: Order, fill: Fill | None = None) -> None:
         self.orders[order.id] = order
@@ -91,13 +95,16 @@ class Restored(msgspec.Struct):
     orders: list[Order] = []
     positions: list[Position] = []
     plans: list[Plan] = []
-    totals: dict[Kind, Decimal] = {}
+    totals: dict[tuple[Kind, str], Decimal] = {}
     last_id: int = 0
+    spot: SpotRestored = msgspec.field(default_factory=SpotRestored)
 
 
 class Store(Protocol):
     """Where batches go. ``write`` returns when a killed process can no longer lose the batch."""
 
+    @property
+    def spot(self) -> SpotStore: ...
     def write(self, batch: Batch) -> None: ...
     def load(self) -> Restored: ...
     def order(self, account: int, number: int) -> Order | None: ...

@@ -23,7 +23,7 @@ MOST_PLANS = 200
 MOST_SYMBOL_PLANS = 100
 MOST_GUARDS = 100
 
-_CLIENT_ID = re.compile(r"[0-9A-Za-z_:#\-+ ]{1,64}\Z")
+CLIENT_ID = re.compile(r"[0-9A-Za-z_:#\-+ ]{1,64}\Z")
 
 
 def number(value: Decimal, name: str) -> None:
@@ -36,7 +36,7 @@ def client_id(core: Core, account: Account, wanted: str) -> None:
     """A client id is unique among *pending* orders only, as on the venue, or among all (a switch)."""
     if not wanted:
         return
-    if not _CLIENT_ID.match(wanted):
+    if not CLIENT_ID.match(wanted):
         raise Refused(Reason.BAD_CLIENT_ID, wanted)
     used = wanted in account.clients
     if not used and account.record.client_ids is ClientIds.ALWAYS:
@@ -48,7 +48,7 @@ def client_id(core: Core, account: Account, wanted: str) -> None:
 def plan_client_id(account: Account, wanted: str) -> None:
     if not wanted:
         return
-    if not _CLIENT_ID.match(wanted):
+    if not CLIENT_ID.match(wanted):
         raise Refused(Reason.BAD_CLIENT_ID, wanted)
     if wanted in account.plan_clients:
         raise Refused(Reason.DUPLICATE_CLIENT_ID, wanted)

@@ -6,11 +6,11 @@ changed nothing. All is synchronous; who calls it decides what happens at the sa
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 
 from shared.domain.order import PositionSide, Side
-from trader.paper.contract import FUTURES
+from trader.paper.contract import FUTURES, SPOT
 from trader.paper.engine import (
     checks,
     conditional,
@@ -25,6 +25,7 @@ from trader.paper.engine import (
     positions,
     protection,
     settings,
+    transfers,
     triggers,
 )
 from trader.paper.engine.accounts import Account, Funds
@@ -34,6 +35,7 @@ from trader.paper.engine.legs import KEEP, LegChange
 from trader.paper.engine.model import (
     AccountRecord,
     Bill,
+    ClientIds,
     Entry,
     Fill,
     Kind,
@@ -49,6 +51,7 @@ from trader.paper.engine.model import (
 )
 from trader.paper.engine.money import ZERO
 from trader.paper.engine.refusals import Reason, Refused
+from trader.paper.engine.spot_desk import SpotDesk
 from trader.paper.market import FundingDue, MarketEvent, MarketHub, MarketState, SymbolAdded, Traded
 
 #: A market event settles in a few rounds; this bounds a chain of fills that set off each other.
@@ -60,14 +63,19 @@ class Engine:
 
     def __init__(self, hub: MarketHub, store: Store) -> None:
         self.core = Core(hub, store)
+        self.spot = SpotDesk(self.core)
         self._restore()
         hub.subscribe(self._on_market)
 
     # accounts
 
-    def open_account(self, record: AccountRecord, balance: Decimal) -> Account:
-        """A new account with its first deposit (zero is none)."""
+    def open_account(
+        self, record: AccountRecord, balance: Decimal, spot: Mapping[str, Decimal] | None = None
+    ) -> Account:
+        """A new account with its first deposits: USDT for futures, coins for spot (zero is none)."""
         checks.number(balance, "balance")
+        for coin, amount in (spot or {}).items():
+            transfers.check_deposit(None, "spot", coin, amount)
         core = self.core
         core.command_time()
         record.id = max(core.accounts, default=0) + 1
@@ -75,6 +83,7 @@ class Engine:
         account = core.adopt(record)
         core.touch(account)
         core.post(account, Kind.DEPOSIT, record.id, "", balance)
+        self.spot.open_with(account, spot or {})
         core.commit()
         return account
 
@@ -108,6 +117,13 @@ class Engine:
         changed = settings.set_leverage(self.core, account, symbol, value)
         self._finish(symbol)
         return changed
+
+    def set_client_ids(self, account: Account, rule: ClientIds) -> None:
+        """Among what the client ids of this account's orders must be unique."""
+        self.core.command_time()
+        account.record.client_ids = rule
+        self.core.touch(account)
+        self.core.commit()
 
     def set_margin_mode(self, account: Account, symbol: str, mode: MarginMode) -> SymbolSettings:
         self.core.command_time()
@@ -378,6 +394,9 @@ class Engine:
 
     def _on_market(self, event: MarketEvent) -> None:
         state = event.state
+        if state.market == SPOT:
+            self.spot.on_market(event)
+            return
         if (state.market, state.symbol) not in self.core.symbols or isinstance(event, SymbolAdded):
             return
         self.core.event_time()
@@ -408,6 +427,7 @@ class Engine:
             account.plans[plan.id] = plan
             account.plan_clients[plan.client_id] = plan.id
             core.live_plans[plan.id] = plan
+        self.spot.restore(restored.spot)
 
     def arm(self) -> None:
         """After a restart, when the market stands: put what was restored back into the indexes."""
@@ -423,3 +443,4 @@ class Engine:
             core.command_time()
             self._settle(core.state(symbol, market), moved=True)
         core.commit()
+        self.spot.arm()

@@ -124,6 +124,18 @@ class Kind(StrEnum):
     FUNDING = "funding"
     LIQUIDATION_FEE = "liquidation_fee"
     INSURANCE = "insurance"
+    TRANSFER_IN = "transfer_in"
+    TRANSFER_OUT = "transfer_out"
+    SPOT_BUY = "spot_buy"
+    SPOT_SELL = "spot_sell"
+    SPOT_FEE = "spot_fee"
+
+
+#: The wallets of an account, as the ledger calls them.
+FUTURES_WALLET = "futures"
+SPOT_WALLET = "spot"
+#: What the futures wallet holds.
+QUOTE_COIN = "USDT"
 
 
 class BillKind(StrEnum):
@@ -381,7 +393,7 @@ class Plan(msgspec.Struct, kw_only=True):
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """One ledger line; ``seq`` counts from 1 per account, ``balance`` is the wallet after it."""
+    """One ledger line; ``seq`` counts from 1 per account, ``balance`` is the wallet's ``coin`` after it."""
 
     account: int
     seq: int
@@ -391,8 +403,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     symbol: str
     amount: Decimal
     balance: Decimal
-    coin: str = "USDT"
-    wallet: str = "futures"
+    coin: str = QUOTE_COIN
+    wallet: str = FUTURES_WALLET
 
 
 class Bill(msgspec.Struct, kw_only=True):
@@ -433,7 +445,11 @@ class SymbolSettings(msgspec.Struct, kw_only=True):
 
 
 class AccountRecord(msgspec.Struct, kw_only=True):
-    """What is stored of an account. The secret and the passphrase never leave the state file and the answer to their creation."""
+    """What is stored of an account. The secret and the passphrase never leave the state file and the answer to their creation.
+
+    ``wallet`` is the futures wallet, ``spot`` the coins of the spot wallet (what orders have locked
+    included), ``spot_ns`` when each of them last changed.
+    """
 
     id: int
     key: str
@@ -447,6 +463,8 @@ class AccountRecord(msgspec.Struct, kw_only=True):
     seq: int = 0
     settings: dict[str, SymbolSettings] = {}
     client_ids: ClientIds = ClientIds.PENDING
+    spot: dict[str, Decimal] = {}
+    spot_ns: dict[str, int] = {}
 
     def __repr__(self) -> str:
         return f"AccountRecord(id={self.id}, kind={self.kind!r}, label={self.label!r})"

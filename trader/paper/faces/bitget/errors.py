@@ -31,10 +31,10 @@ _TEXTS = {
     "40102": "Contract configuration for symbol {0} does not exist",
     "40109": "The data of the order cannot be found, please confirm the order number",
     "40305": "clientOid is longer than 64 or has characters that are not allowed",
+    "40309": "The symbol {0} has been removed",
     "40402": "Order id format is wrong: {0}",
     "40404": "Request URL NOT FOUND",
     "40308": "The contract is under maintenance",
-    "40309": "The contract has been removed",
     "40705": "The start and end time cannot be more than {0} days apart",
     "40707": "The start time is after the end time",
     "40730": "Orders on the symbol block the change of leverage",
@@ -71,6 +71,14 @@ _TEXTS = {
     "43020": "The take profit or stop loss order does not exist",
     "43021": "The take profit or stop loss order has been closed",
     "43023": "Insufficient position for the take profit or stop loss, at most {0}",
+    "43001": "The order does not exist",
+    "43005": "Too many open orders, at most {0}",
+    "43006": "The order quantity is below the minimum {0}",
+    "43007": "The order quantity is above the maximum {0}",
+    "43008": "The order price cannot be less than {0}",
+    "43009": "The order price exceeds the limit {0}",
+    "43012": "Insufficient balance",
+    "43118": "clientOid duplicate",
     "43025": "The plan order does not exist",
     "43026": "The plan order has been closed",
     "43030": "The take profit of the position is set already",
@@ -82,6 +90,7 @@ _TEXTS = {
     "43071": "Too many trigger orders of the trading pair, at most {0}",
     "43119": "Trading is not open yet",
     "45031": "The order is final",
+    "45043": "Trading of {0} is suspended",
     "45044": "The leverage must be between 1 and {0}",
     "45045": "The leverage is above the maximum {0}",
     "45055": "The order's state does not allow this",
@@ -110,6 +119,8 @@ _CODES = {
     Reason.OPENING_CLOSED: "45119",
     Reason.API_MAY_NOT_OPEN: "45107",
     Reason.API_MAY_NOT_CLOSE: "45108",
+    Reason.HALTED: "45043",
+    Reason.REMOVED: "40309",
     Reason.MODE_MISMATCH: "40774",
     Reason.SIZE_DECIMALS: "40808",
     Reason.SIZE_STEP: "22038",
@@ -164,6 +175,18 @@ _CODES = {
     Reason.PLAN_PARAMETER: "43011",
 }
 
+#: Where the spot market has codes of its own.
+_SPOT_CODES = _CODES | {
+    Reason.SIZE_MINIMUM: "43006",
+    Reason.SIZE_MAXIMUM: "43007",
+    Reason.PRICE_TOO_HIGH: "43009",
+    Reason.PRICE_TOO_LOW: "43008",
+    Reason.DUPLICATE_CLIENT_ID: "43118",
+    Reason.TOO_MANY_ORDERS: "43005",
+    Reason.NO_BALANCE: "43012",
+    Reason.ABOVE_BALANCE: "40754",
+}
+
 _STATUS = {"429": 429, "40404": 404, "40015": 500}
 
 
@@ -174,3 +197,8 @@ def refusal(code: str, detail: str = "") -> VenueRefusedError:
 
 def from_engine(refused: Refused) -> VenueRefusedError:
     return refusal(_CODES[refused.reason], refused.detail)
+
+
+def from_spot(refused: Refused) -> VenueRefusedError:
+    """The same for spot calls and transfers."""
+    return refusal(_SPOT_CODES[refused.reason], refused.detail)

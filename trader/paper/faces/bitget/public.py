@@ -356,10 +356,36 @@ def coins(call: Call) -> object:
     wanted = call.params.text("coin").upper()
     known = {coin for state in call.hub.states.values() for coin in (state.spec.base, state.spec.quote)}
     return [
-        {"coinId": str(number), "coin": coin, "transfer": "false", "chains": [], "areaCoin": "no"}
+        {
+            "coinId": str(number),
+            "coin": coin,
+            "transfer": "true" if coin == "USDT" else "false",
+            "chains": [_chain(coin)],
+            "areaCoin": "no",
+        }
         for number, coin in enumerate(sorted(known), 1)
         if wanted in {"", coin}
     ]
+
+
+def _chain(coin: str) -> dict[str, str]:
+    """A chain that takes and gives nothing."""
+    return {
+        "chain": coin,
+        "needTag": "false",
+        "withdrawable": "false",
+        "rechargeable": "false",
+        "withdrawFee": "0",
+        "extraWithdrawFee": "0",
+        "depositConfirm": "1",
+        "withdrawConfirm": "1",
+        "minDepositAmount": "0",
+        "minWithdrawAmount": "0",
+        "browserUrl": "",
+        "contractAddress": "",
+        "withdrawStep": "0",
+        "withdrawMinScale": "8",
+    }
 
 
 @public("/api/v2/margin/currencies")

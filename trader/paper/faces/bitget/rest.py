@@ -21,6 +21,10 @@ from trader.paper.faces.bitget import (
     positions,
     public,
     reference,
+    spot_account,
+    spot_orders,
+    spot_plans,
+    spot_public,
     tpsl,
 )
 from trader.paper.faces.bitget.auth import authenticate
@@ -28,11 +32,15 @@ from trader.paper.faces.bitget.calls import ROUTES, Call, Route
 from trader.paper.faces.bitget.errors import from_engine, refusal
 from trader.paper.faces.bitget.limits import Limits, VenueLimits, address_pace
 from trader.paper.faces.bitget.params import Params
+from trader.paper.gate import Gate
 from trader.paper.market import MarketHub
 from trader.paper.wall import TRUE_WALL, Wall
 
 #: Importing them enters their routes.
-HANDLERS = (account, bills, margins, orders, planlists, plans, positions, public, reference, tpsl)
+HANDLERS = (
+    account, bills, margins, orders, planlists, plans, positions, public, reference, spot_account,
+    spot_orders, spot_plans, spot_public, tpsl,
+)  # fmt: skip
 
 log = logging.getLogger(__name__)
 _encode = msgspec.json.Encoder().encode
@@ -50,8 +58,10 @@ class RestFace:
         limits: bool = True,
         venue: VenueLimits | None = None,
         wall: Wall = TRUE_WALL,
+        gate: Gate,
     ) -> None:
         self.engine = engine
+        self.gate = gate
         self.hub = hub
         self.wall = wall
         self.limits = Limits(enabled=limits)
@@ -89,7 +99,10 @@ class RestFace:
 
         Raises ``VenueRefusedError``.
         """
-        return self._run(route, Call(self.engine, self.hub, params, caller, self.wall))
+        call = Call(self.engine, self.hub, params, caller, self.wall)
+        if caller is None or self.gate.open:
+            return self._run(route, call)
+        return await self.gate.carry_out(caller.id, lambda: self._run(route, call))
 
     async def execute_signed(self, path: str, params: Params, caller: Account) -> object:
         """A signed POST that came another way than HTTP, under the same limit per second."""

@@ -20,7 +20,7 @@ from trader.paper.contract import FUTURES, SPOT
 from trader.paper.door import Door
 from trader.paper.engine.accounts import Account
 from trader.paper.engine.batch import Batch
-from trader.paper.faces.bitget import auth, wstrade
+from trader.paper.faces.bitget import auth, spot_pushes, wstrade
 from trader.paper.faces.bitget.feed import Feed, TopicKey, frame
 from trader.paper.faces.bitget.limits import Paces, VenueLimits, connect_pace
 from trader.paper.faces.bitget.pushes import CHANNELS, account_rows, equity_rows, position_rows, pushes
@@ -111,13 +111,16 @@ class WsFace:
     def _on_batch(self, batch: Batch) -> None:
         if not self.private:
             return
-        for number in batch.accounts:
+        for number in batch.accounts | batch.spot.accounts:
             listeners = self.private.get(number)
             if listeners:
                 try:
-                    rows = pushes(self.engine, self.engine.core.accounts[number], batch)
+                    account = self.engine.core.accounts[number]
+                    rows = pushes(self.engine, account, batch)
+                    spot_rows = spot_pushes.pushes(self.engine, account, batch)
                     for connection in list(listeners):
-                        connection.push_private(rows)
+                        connection.push_private(rows, "USDT-FUTURES")
+                        connection.push_private(spot_rows, "SPOT")
                 except Exception:  # what is stored stays done, whatever becomes of its push
                     self.failures += 1
                     log.exception("a private push failed; account=%s", number)
@@ -134,7 +137,7 @@ class Connection:
         self._faults = face.door.faults
         self._line = Line(self._faults, wire.reset, self._deafen)
         self._public: dict[TopicKey, None] = {}
-        self._private: dict[tuple[str, str], dict[str, object]] = {}
+        self._private: dict[tuple[str, str, str], dict[str, object]] = {}
         self._outbox: deque[str | TopicKey] = deque()
         self._latest: dict[TopicKey, str] = {}
         self._wake = asyncio.Event()
@@ -300,11 +303,12 @@ class Connection:
         self._acknowledge("subscribe", received)
         if self.account.record.kind != "classic":
             return  # seen on the venue: a unified key may log in and subscribe, and then hears nothing
-        if market == "USDT-FUTURES":
-            self._private[(channel, symbol)] = canonical
+        self._private[(market, channel, symbol)] = canonical
         rows: list[dict[str, object]] | None = None
-        if channel == "account":
-            rows = account_rows(self.face.engine, self.account) if market == "USDT-FUTURES" else []
+        if market == "SPOT":
+            rows = spot_pushes.account_rows(self.account, symbol) if channel == "account" else None
+        elif channel == "account":
+            rows = account_rows(self.face.engine, self.account)
         elif channel == "positions":
             rows = position_rows(self.face.engine, self.account)
         elif channel == "equity":
@@ -316,7 +320,7 @@ class Connection:
         arg = _plain(received)
         channel, market = str(arg.get("channel", "")), str(arg.get("instType", "")).upper()
         named = "coin" if channel == "account" else "instId"
-        self._private.pop((channel, str(arg.get(named, "default"))), None)
+        self._private.pop((market, channel, str(arg.get(named, "default"))), None)
         key = (_MARKETS.get(market, ""), str(arg.get("instId", "")).upper(), channel)
         if key in self._public:
             del self._public[key]
@@ -365,13 +369,17 @@ class Connection:
                 self.face.dropped += 1
                 return
 
-    def push_private(self, batch: list[tuple[str, list[dict[str, object]]]]) -> None:
+    def push_private(self, batch: list[tuple[str, list[dict[str, object]]]], market: str) -> None:
         for channel, rows in batch:
-            for (subscribed, symbol), arg in self._private.items():
-                if subscribed != channel:
+            for (kind, subscribed, symbol), arg in self._private.items():
+                if subscribed != channel or kind != market:
                     continue
                 wanted = rows
-                if symbol != "default" and channel not in {"account", "equity"}:
+                if market == "SPOT" and channel == "account" and symbol != "default":
+                    wanted = [row for row in rows if row["coin"] == symbol.upper()]
+                    if not wanted:
+                        continue
+                elif symbol != "default" and channel not in {"account", "equity"}:
                     wanted = [row for row in rows if symbol in (row.get("instId"), row.get("symbol"))]
                     if not wanted and channel != "positions":
                         continue
