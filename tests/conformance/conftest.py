@@ -2,49 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import urllib.request
 from collections.abc import AsyncIterator, Iterator
-from decimal import Decimal
 from typing import Any
 
 import ccxt
 import ccxt.async_support
 import pytest
 
+from tests.conformance.venue import BTC, ETH, Control, write_tape
 from tests.trader.paper.process import Process, Processes
-
-D = Decimal
-
-
-class Control:
-    """The control API of the running exchange, synchronous."""
-
-    def __init__(self, ready: dict[str, Any]) -> None:
-        self.ready = ready
-
-    def call(self, path: str, body: dict[str, object] | None = None) -> Any:
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.ready["control"] + path, data=data)
-        with urllib.request.urlopen(request, timeout=10) as response:
-            return json.load(response)
-
-    def account(self, balance: str = "10000") -> dict[str, Any]:
-        made: dict[str, Any] = self.call("/accounts", {"kind": "classic", "balance": balance})
-        return made
-
-    def ledger(self, account: dict[str, Any]) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = self.call(f"/accounts/{account['id']}/ledger")
-        return rows
-
-    def check_ledger(self, account: dict[str, Any], equity: str) -> None:
-        """Every line adds up, and the last balance is what the exchange says is there."""
-        balance = D(0)
-        for number, row in enumerate(self.ledger(account), 1):
-            balance += D(row["amount"])
-            assert (row["seq"], D(row["balance"])) == (number, balance)
-        assert D(equity) == balance
-
 
 def configured(ready: dict[str, Any], account: dict[str, Any]) -> dict[str, Any]:
     """What a user gives ccxt, with every host replaced."""
@@ -62,18 +28,20 @@ def configured(ready: dict[str, Any], account: dict[str, Any]) -> dict[str, Any]
     }
 
 
-@pytest.fixture(scope="module")
-def exchange() -> Iterator[Process]:
+@pytest.fixture(scope="session")
+def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    """The one exchange process of the run, without request limits."""
     made = Processes()
-    yield made.start()
+    yield made.start("--tape", write_tape(tmp_path_factory.mktemp("tape")))
     made.stop_all()
 
 
 @pytest.fixture
 def control(exchange: Process) -> Control:
+    """Prices stand still at 60000 and 3000 until a test moves them."""
     made = Control(exchange.ready)
-    for symbol, price in (("BTCUSDT", "60000"), ("ETHUSDT", "3000")):
-        made.call("/price", {"symbol": symbol, "price": price})
+    made.price("BTCUSDT", BTC)
+    made.price("ETHUSDT", ETH)
     return made
 
 

@@ -12,7 +12,7 @@ import ccxt
 import ccxt.async_support
 import pytest
 
-from tests.conformance.conftest import Control
+from tests.conformance.venue import Control
 
 D = Decimal
 BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
