@@ -13,6 +13,7 @@ import argparse
 import asyncio
 import json
 import random
+import re
 import subprocess
 import sys
 import tempfile
@@ -34,7 +35,7 @@ assert served.HANDLERS  # importing them enters their routes
 HELD = {"BTCUSDT": "60000", "ETHUSDT": "3000"}
 WORKERS = 4
 LEDGER_EVERY = 16
-_START_S = 30.0
+_RAISED = re.compile(r"[A-Za-z_.]+(Error|Exception|Message|Exit|Interrupt)\b")
 
 
 class Broken(AssertionError):  # noqa: N818  (reads as what was found)
@@ -78,7 +79,9 @@ class Exchange:
             raise Broken(f"the exchange has ended with {self.process.returncode}: {self.log.read_text()[-2000:]}")
         logged = self.log.read_text(errors="replace")
         if "Traceback" in logged or "Error handling request" in logged:
-            raise Broken(f"an unhandled exception in the log:\n{logged[-4000:]}")
+            kinds = Counter(line for line in logged.splitlines() if _RAISED.match(line))
+            most = "\n".join(f"{number} x {line}" for line, number in kinds.most_common(20))
+            raise Broken(f"unhandled exceptions in the log:\n{most}\nthe last of them:\n{logged[-3000:]}")
 
     def stop(self) -> None:
         self.process.terminate()
@@ -162,8 +165,14 @@ class Fuzz:
             body = json.dumps({"symbol": symbol, "price": price}).encode()
             await control.send("POST", "/control/price", {}, body)
         requests, frames, raw = count * 80 // 100, count * 18 // 100, count * 2 // 100
-        jobs = [self.requests(number, requests // WORKERS) for number in range(WORKERS)]
-        await asyncio.gather(*jobs, self.frames(frames), self.garbage(raw))
+        parts = [self.requests(number, requests // WORKERS) for number in range(WORKERS)]
+        jobs = [asyncio.create_task(part) for part in (*parts, self.frames(frames), self.garbage(raw))]
+        await asyncio.wait(jobs, return_when=asyncio.FIRST_EXCEPTION)
+        for job in jobs:
+            job.cancel()
+        for found in await asyncio.gather(*jobs, return_exceptions=True):
+            if isinstance(found, Exception):
+                raise found
         state = json.loads((await control.send("GET", "/control/state")).body)
         await control.close()
         self.exchange.check()

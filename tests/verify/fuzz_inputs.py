@@ -91,10 +91,11 @@ class Seeds:
 
     def __init__(self, served: list[str]) -> None:
         shown = json.loads(TABLE.read_text())
+        self.served = served
         self.calls = sorted({*shown["rest"], *shown["refused"], *served})
 
     def pick(self, dice: random.Random) -> tuple[str, dict[str, Any]]:
-        call = dice.choice(self.calls)
+        call = dice.choice(self.served if dice.random() < 0.9 else self.calls)
         params = dict(USUAL) | EXTRA.get(call.rpartition("/")[2], {})
         if "/spot/trade/place-plan-order" in call:
             params |= _SPOT_PLAN

@@ -18,6 +18,7 @@ import trustme
 from aiohttp import web
 
 from shared.errors import PortBusyError, StartError, TapeError
+from trader.paper.clientfaults import expect, server_log
 from trader.paper.contract import default_spec
 from trader.paper.control import Control, credentials, make_account
 from trader.paper.engine.engine import Engine
@@ -94,7 +95,9 @@ class PaperServer:
 
     async def start(self) -> dict[str, object]:
         """Listen; returns the ready line's content. ``PortBusyError`` when the port is taken."""
-        runner = web.AppRunner(self._app(), access_log=None, keepalive_timeout=_KEEPALIVE_S)
+        runner = web.AppRunner(
+            self._app(), access_log=None, keepalive_timeout=_KEEPALIVE_S, logger=server_log
+        )
         await runner.setup()
         self._runner = runner
         context, ca_file = self._tls() if self.options.tls else (None, None)
@@ -150,9 +153,9 @@ class PaperServer:
         )
         app.add_routes(self.board.routes())
         app.add_routes(control.routes())
-        app.router.add_get("/v2/ws/public", self.ws.handle)
-        app.router.add_get("/v2/ws/private", self.ws.handle)
-        app.router.add_route("*", "/{tail:.*}", self.rest.handle)
+        app.router.add_get("/v2/ws/public", self.ws.handle, expect_handler=expect)
+        app.router.add_get("/v2/ws/private", self.ws.handle, expect_handler=expect)
+        app.router.add_route("*", "/{tail:.*}", self.rest.handle, expect_handler=expect)
         return app
 
     def status(self) -> dict[str, object]:

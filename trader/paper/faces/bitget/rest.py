@@ -38,7 +38,10 @@ class RestFace:
 
     async def handle(self, request: web.Request) -> web.Response:
         path, _, query = request.raw_path.partition("?")
-        body = await request.read()
+        try:
+            body = await request.read()
+        except web.RequestPayloadError:  # not in the coding that its header claims, or cut short
+            return _refused(refusal("40017", "body"), None)
         route = ROUTES.get((request.method, path))
         left: int | None = None
         try:

@@ -85,6 +85,8 @@ class WsFace:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         if len(self.connections) >= MOST_CONNECTIONS:
             return web.Response(status=503, text="too many connections")
+        if not all(value.isascii() for value in request.headers.values()):
+            return web.Response(status=400, text="the headers of a handshake are ASCII")
         socket = web.WebSocketResponse(compress=False, max_msg_size=65_536, timeout=2.0)
         await socket.prepare(request)
         connection = Connection(self, socket, request.transport)
