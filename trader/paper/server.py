@@ -20,6 +20,7 @@ from aiohttp import web
 
 from shared.errors import PortBusyError, StartError, TapeError, UsageError
 from trader.paper import symbolchange
+from trader.paper.clientfaults import expect, server_log
 from trader.paper.contract import FUTURES, SPOT, default_spec
 from trader.paper.control import Control, credentials, make_account
 from trader.paper.door import Door
@@ -129,7 +130,7 @@ class PaperServer:
 
     async def start(self) -> dict[str, object]:
         """Listen; returns the ready line's content. ``PortBusyError`` when the port is taken."""
-        runner = web.AppRunner(self._app(), access_log=None)
+        runner = web.AppRunner(self._app(), access_log=None, logger=server_log)
         await runner.setup()
         self._runner = runner
         context, ca_file = self._tls() if self.options.tls else (None, None)
@@ -151,7 +152,9 @@ class PaperServer:
     def _protocol(self) -> Wire:
         assert self._runner is not None
         assert self._runner.server is not None
-        return self.door.protocol(self._runner.server, access_log=None, keepalive_timeout=_KEEPALIVE_S)
+        return self.door.protocol(
+            self._runner.server, access_log=None, keepalive_timeout=_KEEPALIVE_S, logger=server_log
+        )
 
     def _describe(self, port: int, ca_file: Path | None) -> dict[str, object]:
         secure = "s" if ca_file else ""
@@ -199,9 +202,9 @@ class PaperServer:
         )
         parts = {**FaultControl(self.door).routes(), **PaceControl(self.engine, self.gate).routes()}
         app.add_routes(control.routes(parts))
-        app.router.add_get("/v2/ws/public", guard(self.ws.handle))
-        app.router.add_get("/v2/ws/private", guard(self.ws.handle))
-        app.router.add_route("*", "/{tail:.*}", guard(self.rest.handle))
+        app.router.add_get("/v2/ws/public", guard(self.ws.handle), expect_handler=expect)
+        app.router.add_get("/v2/ws/private", guard(self.ws.handle), expect_handler=expect)
+        app.router.add_route("*", "/{tail:.*}", guard(self.rest.handle), expect_handler=expect)
         return app
 
     def status(self) -> dict[str, object]:

@@ -20,11 +20,16 @@ WINDOW_MS = 30_000
 
 
 def sign(secret: str, prehash: str) -> str:
-    return base64.b64encode(hmac.digest(secret.encode(), prehash.encode(), "sha256")).decode()
+    return base64.b64encode(hmac.digest(secret.encode(), _bytes(prehash), "sha256")).decode()
 
 
 def matches(secret: str, prehash: str, given: str) -> bool:
-    return hmac.compare_digest(sign(secret, prehash).encode(), given.encode())
+    return hmac.compare_digest(sign(secret, prehash).encode(), _bytes(given))
+
+
+def _bytes(text: str) -> bytes:
+    """As they came: header and request line can hold bytes that are no UTF-8."""
+    return text.encode(errors="surrogateescape")
 
 
 def authenticate(
@@ -59,7 +64,7 @@ def authenticate(
     if account is None:
         raise refusal("40006")
     record = account.record
-    if not hmac.compare_digest(record.passphrase.encode(), passphrase.encode()):
+    if not hmac.compare_digest(record.passphrase.encode(), _bytes(passphrase)):
         raise refusal("40012")
     if abs(wall.now_ms() - int(stamp)) > WINDOW_MS:
         raise refusal("40008")

@@ -70,7 +70,11 @@ class RestFace:
 
     async def handle(self, request: web.Request) -> web.Response:
         path, _, query = request.raw_path.partition("?")
-        body = await request.read()
+        try:
+            body = await request.read()
+        except web.RequestPayloadError:  # not in the coding that its header claims, or cut short
+            broken = refusal("40017", "body")
+            return self._answer(broken.status, broken.code, broken.text, None, None)
         route = ROUTES.get((request.method, path))
         left: int | None = None
         try:

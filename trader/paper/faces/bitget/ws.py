@@ -86,6 +86,8 @@ class WsFace:
             return web.Response(status=503, text="too many connections")
         if self._connects.over(remote) or (most and self._addresses[remote] >= most):
             return web.Response(status=429, text="too many connections of this address")
+        if not all(value.isascii() for value in request.headers.values()):
+            return web.Response(status=400, text="the headers of a handshake are ASCII")
         socket = web.WebSocketResponse(compress=False, max_msg_size=LONGEST_FRAME, timeout=2.0)
         wire = request.protocol
         assert isinstance(wire, Wire)
