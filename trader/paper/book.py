@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import zlib
 from bisect import bisect_left, insort
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
 from trader.paper.contract import Side, places
@@ -125,6 +125,14 @@ class Book:
         key, _ = self._key(text(price))
         level = (self._bids if side == "buy" else self._asks).get(key)
         return level[1] if level else Decimal(0)
+
+    def best_first(self, side: Side) -> Iterator[Level]:
+        """Levels of the bid ("buy") or ask ("sell") side. Not while the book is being changed."""
+        if side == "buy":
+            levels = self._bids
+            return (levels[key] for key in reversed(self._bid_keys))
+        levels = self._asks
+        return (levels[key] for key in self._ask_keys)
 
     def walk(self, side: Side, size: Decimal, limit: Decimal | None = None) -> list[Level]:
         """What a taker of ``size`` gets: ``[(price, size)]``, best price first.

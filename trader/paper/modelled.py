@@ -20,6 +20,7 @@ and spread only and are cut to whole steps and ticks.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from decimal import Decimal
 
 from trader.paper.book import Book, Level
@@ -104,6 +105,10 @@ class ModelledBook(Book):
     def size_at(self, side: Side, price: Decimal) -> Decimal:
         self._build()
         return super().size_at(side, price)
+
+    def best_first(self, side: Side) -> Iterator[Level]:
+        self._build()
+        return super().best_first(side)
 
     def walk(self, side: Side, size: Decimal, limit: Decimal | None = None) -> list[Level]:
         self._build()

@@ -48,17 +48,30 @@ class Depth:
         self, state: MarketState, taker: Side, size: Decimal, limit: Decimal | None, ns: int
     ) -> list[Level]:
         """``[(price, size)]`` that a taker gets now, best first; as :meth:`Book.walk`, less what is gone."""
-        gone = self._gone(state, "sell" if taker == "buy" else "buy", ns)
-        if not gone:
+        if self._taken:
+            self._watch(state.book)
+        if not self._taken:
             return state.book.walk(taker, size, limit)
+        side: Side = "sell" if taker == "buy" else "buy"
         left, levels = size, list[Level]()
-        # Asking for as much more as is gone, the walk is long enough whatever it meets.
-        for price, shown in state.book.walk(taker, plus(size, sum(gone.values(), ZERO)), limit):
-            part = min(left, shown - gone.get(price, ZERO))
+        for price, shown in state.book.best_first(side):
+            if left <= 0 or (limit is not None and (price > limit if taker == "buy" else price < limit)):
+                break
+            part = min(left, self._left(state, side, price, shown, ns))
             if part > 0:
                 levels.append((price, part))
                 left -= part
         return levels
+
+    def _left(self, state: MarketState, side: Side, price: Decimal, shown: Decimal, ns: int) -> Decimal:
+        """What is left of a level; what the tape has shown anew is forgotten."""
+        taken = self._taken.get((side, price))
+        if taken is None:
+            return shown
+        missing = self._remaining(taken, state, ns) if taken.shown == shown else ZERO
+        if not missing:
+            del self._taken[side, price]
+        return shown - missing
 
     def take(self, state: MarketState, taker: Side, price: Decimal, size: Decimal, ns: int) -> None:
         """An order has traded ``size`` of the level at ``price``."""
@@ -75,24 +88,6 @@ class Depth:
         if book is not self._book or book.snapshots != self._snapshots:
             self._book, self._snapshots = book, book.snapshots
             self._taken.clear()
-
-    def _gone(self, state: MarketState, side: Side, ns: int) -> dict[Decimal, Decimal]:
-        """What is still missing, by price; what the tape has shown anew is forgotten."""
-        if not self._taken:
-            return {}
-        self._watch(state.book)
-        gone: dict[Decimal, Decimal] = {}
-        for key, taken in list(self._taken.items()):
-            if key[0] != side:
-                continue
-            missing = ZERO
-            if state.book.size_at(side, key[1]) == taken.shown:
-                missing = self._remaining(taken, state, ns)
-            if missing:
-                gone[key[1]] = missing
-            else:
-                del self._taken[key]
-        return gone
 
     @staticmethod
     def _remaining(taken: _Taken, state: MarketState, ns: int) -> Decimal:
