@@ -14,10 +14,12 @@ from trader.paper.contract import Tier
 from trader.paper.engine import maths
 from trader.paper.engine.accounts import Account
 from trader.paper.engine.batch import Query
+from trader.paper.engine.engine import Engine
 from trader.paper.engine.model import BillKind, MarginMode, PositionMode, Source
 from trader.paper.engine.money import ZERO
 from trader.paper.engine.refusals import Refused
 from trader.paper.faces.bitget import shapes
+from trader.paper.market import FundingDue
 
 D = Decimal
 CROSSED = MarginMode.CROSSED
@@ -156,6 +158,21 @@ def test_steeper_tiers_judge_what_is_held_at_once() -> None:
     bench.engine.respecified(BTC)
     assert not account.positions
     assert account.record.wallet == 900
+
+
+def test_a_settlement_is_paid_once_also_when_a_restart_brings_its_time_again() -> None:
+    bench = bench_of(TWO)
+    account = bench.account("1000")
+    bench.order(account, "buy", "0.02", mode=CROSSED)
+    state = bench.state()
+    event = FundingDue(state, D("0.001"), D(25_000), state.next_funding_ns)
+    bench.engine._on_market(event)
+    bench.engine._on_market(event)
+    again = Engine(bench.hub, bench.store)
+    again.arm()
+    again._on_market(event)
+    (bill,) = again.bills(again.accounts[0], Query(kind="funding"))
+    assert bill.amount == D("-0.5")
 
 
 RATES = st.lists(st.sampled_from(["0.004", "0.01", "0.02", "0.05", "0.1"]), min_size=1, max_size=4)

@@ -162,7 +162,8 @@ async def test_the_statement_is_paged_filtered_and_adds_up_to_the_ledger(exchang
     while page := (await client.get(A + "bill", **BASE, limit=1, **last)).data["bills"]:
         rows += page
         last = {"idLessThan": page[-1]["billId"]}
-    assert [r["businessType"] for r in rows] == ["sell", "buy", "trans_from_exchange"]
+    words = [r["businessType"] for r in rows]  # one line per fill
+    assert list(dict.fromkeys(words)) == ["sell", "buy", "trans_from_exchange"]
     total = sum(Decimal(r["amount"]) + Decimal(r["fee"]) for r in rows)
     assert total == sum(Decimal(entry["amount"]) for entry in ledger) == Decimal(rows[0]["balance"])
     assert (await client.get(A + "bill", **BASE, onlyFunding="yes")).data == {"bills": [], "endId": None}
