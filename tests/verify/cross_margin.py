@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from tests.verify.exchange import Show, run
 
-RULES = {
+RULES: dict[str, object] = {
     "tiers": [{"end": "1000000", "leverage": 50, "keep_margin_rate": "0.01"}],
     "taker_fee": "0",
     "maker_fee": "0",

@@ -69,7 +69,7 @@ async def partial(show: Show) -> None:
         {"end": "500", "leverage": 50, "keep_margin_rate": "0.01"},
         {"end": "2000", "leverage": 20, "keep_margin_rate": "0.04"},
     ]
-    rules = {"tiers": ladder, "taker_fee": "0", "maker_fee": "0"}
+    rules: dict[str, object] = {"tiers": ladder, "taker_fee": "0", "maker_fee": "0"}
     await show.client.control("/symbols/BTCUSDT", rules)
     await show.price("25100")
     await show.post("account/set-leverage", leverage="10")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,15 +30,15 @@ async def test_changes_of_a_symbol_are_seen_and_survive_a_restart(
     await client.control("/price", {"symbol": "ETHUSDT", "price": "2500", "mark": "2400"})
     await client.control("/clock", {"advance_ms": 4 * 3_600_000})
 
-    async def picture() -> object:
+    async def picture() -> tuple[Any, ...]:
         rows = [(await client.get(M + path, **BTC)).data for path in (
             "query-position-lever", "contracts", "current-fund-rate", "history-fund-rate")]  # fmt: skip
         rows[2][0].pop("nextUpdate")
         eth = (await client.get(M + "ticker", symbol="ETHUSDT", productType=FUTURES)).data[0]
-        return rows, eth["lastPr"], eth["markPrice"]
+        return *rows, eth["lastPr"], eth["markPrice"]
 
     before = await picture()
-    (tiers, contracts, funding, history), last, mark = before  # type: ignore[misc]  # shapes are asserted below
+    tiers, contracts, funding, history, last, mark = before
     assert [(row["endUnit"], row["leverage"], row["keepMarginRate"]) for row in tiers] == [
         ("1000", "50", "0.01"), ("5000", "10", "0.05")]  # fmt: skip
     shown = contracts[0]

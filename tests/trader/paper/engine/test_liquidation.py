@@ -60,7 +60,7 @@ def test_an_isolated_long_is_reduced_to_the_lower_tier_and_keeps_what_is_left_of
     assert bench.engine.core.liquidation_prices[bench.held(account).id] == D("23437.5")
     bench.move(BTC, "25000", mark="23437.5")
     held = bench.held(account)
-    assert (held.size, held.margin, held.open_value) == (D("0.02"), D("68.75"), 500)
+    assert (held.size, held.margin, held.open_value) == (D("0.02"), D("68.75"), D(500))
     assert bench.engine.core.liquidation_prices[held.id].quantize(D("1e-3")) == D("21780.303")
     assert resting.cancel_reason == "liquidation"
     order, _ = bench.engine.orders(account, Query(limit=2))
@@ -126,7 +126,7 @@ def test_automatic_margin_saves_a_position_as_long_as_money_is_free() -> None:
     bench.order(account, "buy", "0.02")
     bench.engine.set_auto_margin(account, BTC, PositionSide.LONG, True)
     bench.move(BTC, "20202")
-    assert (bench.held(account).margin, bench.engine.funds(account).free) == (200, 100)
+    assert (bench.held(account).margin, bench.engine.funds(account).free) == (D(200), D(100))
     bench.move(BTC, "15151.5")
     assert bench.held(account).margin == 300
     assert [bill.kind for bill in bench.engine.bills(account, Query(limit=2))] == [BillKind.AUTO_MARGIN] * 2

@@ -15,7 +15,7 @@ D = Decimal
 
 
 def position(
-    entry: str, size: str, margin: str, side: PositionSide = PositionSide.LONG, **changes: Decimal
+    entry: str, size: str, margin: str, side: PositionSide = PositionSide.LONG, open_fee: Decimal = D(0)
 ) -> Position:
     return Position(
         id=1,
@@ -31,7 +31,7 @@ def position(
         open_value=D(entry) * D(size),
         margin=D(margin),
         opened_size=D(size),
-        **changes,
+        open_fee=open_fee,
     )
 
 
