@@ -15,7 +15,7 @@ D = Decimal
 
 
 def position(
-    entry: str, size: str, margin: str, side: PositionSide = PositionSide.LONG, open_fee: Decimal = D(0)
+    entry: str, size: str, margin: str, side: PositionSide = PositionSide.LONG, open_fee: str = "0"
 ) -> Position:
     return Position(
         id=1,
@@ -31,7 +31,7 @@ def position(
         open_value=D(entry) * D(size),
         margin=D(margin),
         opened_size=D(size),
-        open_fee=open_fee,
+        open_fee=D(open_fee),
     )
 
 
@@ -74,9 +74,9 @@ def test_a_position_with_more_margin_than_value_cannot_be_liquidated() -> None:
 
 def test_break_even_covers_the_opening_fee_and_the_closing_fee() -> None:
     """Long 0.002 at 37355.5, opening fee 0.0448266: (37355.5 + 22.4133) / 0.9994 = 37400.353512..."""
-    held = position("37355.5", "0.002", "0", open_fee=D("-0.0448266"))
+    held = position("37355.5", "0.002", "0", open_fee="-0.0448266")
     assert maths.break_even(BTC_SPEC, held).quantize(D("1e-6")) == D("37400.353512")
-    held = position("37355.5", "0.002", "0", PositionSide.SHORT, open_fee=D("-0.0448266"))
+    held = position("37355.5", "0.002", "0", PositionSide.SHORT, open_fee="-0.0448266")
     assert maths.break_even(BTC_SPEC, held).quantize(D("1e-6")) == D("37310.700280")
 
 
