@@ -8,7 +8,7 @@ worked out by hand.
 
 from __future__ import annotations
 
-from tests.verify.exchange import Show, run
+from tests.verify.shown import Show, run
 
 RULES: dict[str, object] = {
     "tiers": [{"end": "1000000", "leverage": 50, "keep_margin_rate": "0.01"}],

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from tests.verify.exchange import Show, run
+from tests.verify.shown import Show, run
 
 D = Decimal
 

@@ -7,7 +7,7 @@ Ends non-zero when a figure differs from the one worked out by hand.
 
 from __future__ import annotations
 
-from tests.verify.exchange import Show, run
+from tests.verify.shown import Show, run
 
 LADDER = [
     {"end": "1000", "leverage": 50, "keep_margin_rate": "0.01"},

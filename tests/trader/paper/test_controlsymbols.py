@@ -106,7 +106,7 @@ async def test_spot_speaks_its_own_words(exchanges: Exchanges) -> None:
         ("/symbols/BTCUSDT", {"taker_fee": "-1"}, "taker_fee"),
         ("/symbols/BTCUSDT", {"taker_fee": "NaN"}, "taker_fee"),
         ("/symbols/BTCUSDT", {"max_leverage": 0}, "leverage"),
-        ("/symbols/BTCUSDT", {"market": "spot"}, "spot"),
+        ("/symbols/BTCUSDT", {"market": "spot", "status": "normal"}, "status"),
         ("/symbols/BTCUSDT", {"colour": "red"}, "colour"),
         ("/symbols/NONEUSDT", {"status": "normal"}, "NONEUSDT"),
         ("/funding", {"symbol": "BTCUSDT"}, "rate"),

@@ -47,7 +47,7 @@ def check(core: Core, state: MarketState) -> bool:
 
     True when something was liquidated.
     """
-    index, mark = core.symbols[state.symbol], state.mark
+    index, mark = core.symbols[state.market, state.symbol], state.mark
     if mark == index.checked_mark:
         return False
     index.checked_mark = mark

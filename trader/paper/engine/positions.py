@@ -45,6 +45,14 @@ def shrunk_by(account: Account, order: Order) -> Position | None:
     return position if position is not None and exit_side(position.side) is order.side else None
 
 
+def opening_part(account: Account, order: Order) -> Decimal:
+    """How much of what is left of an order would open, once the position it nets is gone."""
+    if order.closing:
+        return ZERO
+    shrunk = shrunk_by(account, order)
+    return max(ZERO, minus(order.remaining, shrunk.size if shrunk is not None else ZERO))
+
+
 def settle(
     core: Core, account: Account, order: Order, trade: Trade
 ) -> tuple[Decimal, Decimal, Position | None]:

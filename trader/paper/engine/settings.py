@@ -104,7 +104,7 @@ def set_position_mode(core: Core, account: Account, mode: PositionMode) -> None:
     """One-way or hedge for all symbols; refused while anything is open, unless nothing would change."""
     if account.record.position_mode is mode:
         return
-    if account.positions or account.orders:
+    if account.positions or account.orders or account.plans:
         raise Refused(Reason.POSITION_MODE_BLOCKED)
     account.record.position_mode = mode
     core.touch(account)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from shared.domain.order import PositionSide
@@ -15,9 +16,9 @@ D = Decimal
 
 
 def position(
-    entry: str, size: str, margin: str, side: PositionSide = PositionSide.LONG, open_fee: str = "0"
+    entry: str, size: str, margin: str, side: PositionSide = PositionSide.LONG, **changes: Decimal
 ) -> Position:
-    return Position(
+    plain = Position(
         id=1,
         account=1,
         symbol=BTC,
@@ -31,8 +32,8 @@ def position(
         open_value=D(entry) * D(size),
         margin=D(margin),
         opened_size=D(size),
-        open_fee=D(open_fee),
     )
+    return msgspec.structs.replace(plain, **changes)
 
 
 BTC_SPEC = spec(BTC, "0.1", "0.001")
@@ -74,9 +75,9 @@ def test_a_position_with_more_margin_than_value_cannot_be_liquidated() -> None:
 
 def test_break_even_covers_the_opening_fee_and_the_closing_fee() -> None:
     """Long 0.002 at 37355.5, opening fee 0.0448266: (37355.5 + 22.4133) / 0.9994 = 37400.353512..."""
-    held = position("37355.5", "0.002", "0", open_fee="-0.0448266")
+    held = position("37355.5", "0.002", "0", open_fee=D("-0.0448266"))
     assert maths.break_even(BTC_SPEC, held).quantize(D("1e-6")) == D("37400.353512")
-    held = position("37355.5", "0.002", "0", PositionSide.SHORT, open_fee="-0.0448266")
+    held = position("37355.5", "0.002", "0", PositionSide.SHORT, open_fee=D("-0.0448266"))
     assert maths.break_even(BTC_SPEC, held).quantize(D("1e-6")) == D("37310.700280")
 
 

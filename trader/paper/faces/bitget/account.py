@@ -164,35 +164,6 @@ def key_info(call: Call) -> object:
     }
 
 
-@signed_get("/api/v2/spot/account/assets")
-def spot_assets(call: Call) -> object:
-    """Deposits go to the futures wallet: the spot wallet is empty."""
-    coin = call.params.text("coin").upper()
-    if coin not in {"", COIN}:
-        return []
-    row = {"coin": COIN, "available": "0", "frozen": "0", "locked": "0", "limitAvailable": "0"}
-    return [row | {"uTime": ms(call.account.record.created_ns)}]
-
-
-def spot_worth(engine: Engine, account: Account) -> Decimal:
-    """What the spot wallet is worth in USDT."""
-    del engine, account
-    return ZERO
-
-
-@signed_get("/api/v2/account/all-account-balance", 1)
-def all_balances(call: Call) -> object:
-    """Worth in USDT, account type by account type; most types do not exist here."""
-    worth = {
-        "spot": spot_worth(call.engine, call.account),
-        "futures": call.engine.funds(call.account).equity,
-    }
-    return [
-        {"accountType": kind, "usdtBalance": text(worth.get(kind, ZERO))}
-        for kind in ("spot", "futures", "funding", "earn", "bots", "margin")
-    ]
-
-
 @signed_get("/api/v2/common/trade-rate")
 def trade_rate(call: Call) -> object:
     market = {"mix": "futures", "spot": "spot"}.get(call.params.need("businessType").lower())

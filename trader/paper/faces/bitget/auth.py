@@ -11,24 +11,35 @@ import hmac
 from collections.abc import Mapping
 from urllib.parse import unquote_plus
 
-from shared import clock
 from trader.paper.engine.accounts import Account
 from trader.paper.engine.engine import Engine
 from trader.paper.faces.bitget.errors import refusal
+from trader.paper.wall import TRUE_WALL, Wall
 
 WINDOW_MS = 30_000
 
 
 def sign(secret: str, prehash: str) -> str:
-    return base64.b64encode(hmac.digest(secret.encode(), prehash.encode(), "sha256")).decode()
+    return base64.b64encode(hmac.digest(secret.encode(), _bytes(prehash), "sha256")).decode()
 
 
 def matches(secret: str, prehash: str, given: str) -> bool:
-    return hmac.compare_digest(sign(secret, prehash).encode(), given.encode())
+    return hmac.compare_digest(sign(secret, prehash).encode(), _bytes(given))
+
+
+def _bytes(text: str) -> bytes:
+    """As they came: header and request line can hold bytes that are no UTF-8."""
+    return text.encode(errors="surrogateescape")
 
 
 def authenticate(
-    engine: Engine, headers: Mapping[str, str], method: str, path_query: str, body: bytes
+    engine: Engine,
+    headers: Mapping[str, str],
+    method: str,
+    path_query: str,
+    body: bytes,
+    *,
+    wall: Wall = TRUE_WALL,
 ) -> Account:
     """The account of a signed request; refusals in the venue's own order of checks.
 
@@ -53,9 +64,9 @@ def authenticate(
     if account is None:
         raise refusal("40006")
     record = account.record
-    if not hmac.compare_digest(record.passphrase.encode(), passphrase.encode()):
+    if not hmac.compare_digest(record.passphrase.encode(), _bytes(passphrase)):
         raise refusal("40012")
-    if abs(clock.now_ms() - int(stamp)) > WINDOW_MS:
+    if abs(wall.now_ms() - int(stamp)) > WINDOW_MS:
         raise refusal("40008")
     if record.kind != "classic":
         raise refusal("40085")

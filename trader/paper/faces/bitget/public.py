@@ -6,7 +6,6 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 import msgspec
 
-from shared import clock
 from shared.clock import MILLISECOND
 from trader.paper.contract import FUTURES, SPOT, ContractSpec, places
 from trader.paper.engine.money import ZERO, text, times
@@ -39,8 +38,7 @@ _DEPTHS = {"1": 1, "5": 5, "15": 15, "50": 50, "max": 500, "100": 100, "": 100}
 
 @public("/api/v2/public/time")
 def server_time(call: Call) -> object:
-    del call
-    return {"serverTime": str(clock.now_ms())}
+    return {"serverTime": str(call.wall.now_ms())}
 
 
 def wanted_states(call: Call, market: str, name: str = "symbol") -> list[MarketState]:
@@ -358,10 +356,36 @@ def coins(call: Call) -> object:
     wanted = call.params.text("coin").upper()
     known = {coin for state in call.hub.states.values() for coin in (state.spec.base, state.spec.quote)}
     return [
-        {"coinId": str(number), "coin": coin, "transfer": "false", "chains": [], "areaCoin": "no"}
+        {
+            "coinId": str(number),
+            "coin": coin,
+            "transfer": "true" if coin == "USDT" else "false",
+            "chains": [_chain(coin)],
+            "areaCoin": "no",
+        }
         for number, coin in enumerate(sorted(known), 1)
         if wanted in {"", coin}
     ]
+
+
+def _chain(coin: str) -> dict[str, str]:
+    """A chain that takes and gives nothing."""
+    return {
+        "chain": coin,
+        "needTag": "false",
+        "withdrawable": "false",
+        "rechargeable": "false",
+        "withdrawFee": "0",
+        "extraWithdrawFee": "0",
+        "depositConfirm": "1",
+        "withdrawConfirm": "1",
+        "minDepositAmount": "0",
+        "minWithdrawAmount": "0",
+        "browserUrl": "",
+        "contractAddress": "",
+        "withdrawStep": "0",
+        "withdrawMinScale": "8",
+    }
 
 
 @public("/api/v2/margin/currencies")
