@@ -125,6 +125,9 @@ async def test_automatic_margin_shows_in_the_position(exchanges: Exchanges) -> N
     client = await held(exchanges)
     assert (await client.post(A + "set-auto-margin", **BASE, autoMargin="on", holdSide="long")).data == ""
     assert (await row(client))["autoMargin"] == "on"
+    bare = {"symbol": "BTCUSDT", "marginCoin": "USDT", "autoMargin": "off", "holdSide": "long"}
+    assert (await client.post(A + "set-auto-margin", **bare)).data == ""
+    assert (await row(client))["autoMargin"] == "off"
     assert (await client.post(A + "set-asset-mode", **BASE, assetMode="single")).data == "success"
 
 
