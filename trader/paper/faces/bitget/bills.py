@@ -64,7 +64,13 @@ def bills(call: Call) -> object:
     if not served or coin != COIN or (wanted and kind is None):
         return {"bills": [], "endId": None}
     oldest = max(page.since_ns, call.engine.core.now_ns - _KEPT_DAYS * _DAY_NS, 0)
-    query = msgspec.structs.replace(page, since_ns=oldest, kind=kind.value if kind else "", symbol="")
+    query = msgspec.structs.replace(
+        page,
+        since_ns=oldest,
+        until_ns=page.until_ns and page.until_ns + MILLISECOND - 1,  # all of its last millisecond
+        kind=kind.value if kind else "",
+        symbol="",
+    )
     found = call.engine.bills(call.account, query)
     return {"bills": [_row(bill) for bill in found], "endId": str(found[-1].id) if found else None}
 

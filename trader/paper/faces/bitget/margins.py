@@ -45,7 +45,9 @@ def set_margin(call: Call) -> object:
 
 @signed_post("/api/v2/mix/account/set-auto-margin", 5)
 def set_auto_margin(call: Call) -> object:
-    state, params = traded(call), call.params
+    """The documents name no product type here: it may be left out."""
+    params = call.params
+    state = traded(call) if params.text("productType") else call.state(params.symbol(), code="40102")
     on = params.choice("autoMargin", _Switch) is _Switch.ON
     call.engine.set_auto_margin(call.account, state.symbol, _hold_side(params), on)
     return ""
