@@ -18,8 +18,6 @@ class Reason(StrEnum):
     OPENING_CLOSED = auto()
     API_MAY_NOT_OPEN = auto()
     API_MAY_NOT_CLOSE = auto()
-    HALTED = auto()
-    REMOVED = auto()
     MODE_MISMATCH = auto()
     SIZE_DECIMALS = auto()
     SIZE_STEP = auto()

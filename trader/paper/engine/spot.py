@@ -12,10 +12,11 @@ import msgspec
 
 from shared.domain.order import OrderType, PositionSide, Side
 from trader.paper.contract import FUTURES, SPOT
+from trader.paper.contract import Side as Word
 from trader.paper.engine import checks
 from trader.paper.engine.accounts import Account
 from trader.paper.engine.core import Core
-from trader.paper.engine.model import QUOTE_COIN, SPOT_WALLET, Force, Kind, Preset
+from trader.paper.engine.model import QUOTE_COIN, SPOT_WALLET, ClientIds, Force, Kind, Preset
 from trader.paper.engine.money import ZERO, decimals, divided, minus, negated, plus, text, times, to_step
 from trader.paper.engine.refusals import Reason, Refused
 from trader.paper.engine.spot_model import Bill, NewSpotOrder, SpotOrder
@@ -32,10 +33,20 @@ MOST_PLANS = 200
 
 _CLOSED = {
     "pre_open": Reason.NOT_OPEN,
-    "maintain": Reason.HALTED,
-    "limit_open": Reason.HALTED,
-    "off": Reason.REMOVED,
+    "maintain": Reason.MAINTENANCE,
+    "limit_open": Reason.MAINTENANCE,
+    "restricted": Reason.MAINTENANCE,
+    "off": Reason.DELISTED,
 }
+
+
+_WORDS: dict[Side, Word] = {Side.BUY: "buy", Side.SELL: "sell"}
+
+
+def took(core: Core, order: SpotOrder, price: Decimal, size: Decimal) -> None:
+    """A taker has traded ``size`` of a level: it is gone for the next one."""
+    depth = core.spot.index(order.symbol).depth
+    depth.take(market(core, order.symbol), _WORDS[order.side], price, size, core.now_ns)
 
 
 class Ticket(msgspec.Struct, kw_only=True):
@@ -86,6 +97,9 @@ def check(core: Core, account: Account, new: NewSpotOrder, replacing: SpotOrder 
     """Every refusal of an order, without placing it. ``replacing`` is about to go: its money is free."""
     if replacing is None or new.client_id != replacing.client_id:
         client_id(account.spot.clients, new.client_id)
+    always = bool(new.client_id) and account.record.client_ids is ClientIds.ALWAYS
+    if always and core.store.spot.order_by_client(account.id, new.client_id) is not None:
+        raise Refused(Reason.DUPLICATE_CLIENT_ID, new.client_id)
     state = open_market(core, new.symbol)
     if replacing is None:
         _room(account, new.symbol)
@@ -99,7 +113,7 @@ def check(core: Core, account: Account, new: NewSpotOrder, replacing: SpotOrder 
     checks.preset(state.spec, new.preset, long, reference)
     if new.preset != Preset() and len(account.spot.plans) >= MOST_PLANS:
         raise Refused(Reason.TOO_MANY_PLANS, str(MOST_PLANS))
-    ticket = _ticket(state, new)
+    ticket = _ticket(core, state, new)
     free = account.spot.available(state.spec.quote if new.side is Side.BUY else state.spec.base)
     if replacing is not None:
         free = plus(free, replacing.locked)
@@ -149,17 +163,17 @@ def _size(core: Core, state: MarketState, new: NewSpotOrder, price: Decimal) -> 
         raise Refused(Reason.VALUE_MINIMUM, text(spec.min_notional))
 
 
-def _ticket(state: MarketState, new: NewSpotOrder) -> Ticket:
+def _ticket(core: Core, state: MarketState, new: NewSpotOrder) -> Ticket:
     budget = new.size if new.by_value else ZERO
     if new.trigger is not None:
         return Ticket(state=state, size=ZERO if new.by_value else new.size, budget=budget)
     if new.by_value:
-        levels, size = bought_for(state, new.size)
+        levels, size = bought_for(core, state, new.size)
         if levels and not size:
             raise Refused(Reason.SIZE_MINIMUM, text(state.spec.min_size))
         ticket = Ticket(state=state, size=size, budget=budget, levels=levels)
     else:
-        levels, rests = crossing(state, new.side, new.size, new.price, new.force)
+        levels, rests = crossing(core, state, new)
         ticket = Ticket(state=state, size=new.size, levels=levels, rests=rests)
     if new.type is OrderType.MARKET and not ticket.levels:
         raise Refused(Reason.NO_LIQUIDITY, new.symbol)
@@ -177,21 +191,25 @@ def _needed(new: NewSpotOrder, ticket: Ticket) -> Decimal:
     return sum((times(price, part) for price, part in ticket.levels), ZERO)
 
 
-def crossing(
-    state: MarketState, side: Side, size: Decimal, price: Decimal | None, force: Force
-) -> tuple[Levels, bool]:
-    """(what trades at once, whether the remainder rests). Without a price: at market."""
-    levels = state.book.walk(side.value, size, price)
-    if price is None:
-        return levels, False
+def walk(core: Core, state: MarketState, side: Side, size: Decimal, limit: Decimal | None = None) -> Levels:
+    """What a taker gets now: the tape's book less what orders of this exchange took from it."""
+    depth = core.spot.index(state.symbol).depth
+    return depth.walk(state, _WORDS[side], size, limit, core.now_ns)
+
+
+def crossing(core: Core, state: MarketState, order: NewSpotOrder | SpotOrder) -> tuple[Levels, bool]:
+    """(what trades at once, whether the remainder rests)."""
+    if order.type is OrderType.MARKET:
+        return walk(core, state, order.side, order.size), False
+    levels, force = walk(core, state, order.side, order.size, order.price), order.force
     if force is Force.POST_ONLY:
         return [], not levels
-    if force is Force.FOK and sum((part for _, part in levels), ZERO) < size:
+    if force is Force.FOK and sum((part for _, part in levels), ZERO) < order.size:
         return [], False
     return levels, force is Force.GTC
 
 
-def bought_for(state: MarketState, budget: Decimal) -> tuple[Levels, Decimal]:
+def bought_for(core: Core, state: MarketState, budget: Decimal) -> tuple[Levels, Decimal]:
     """(what ``budget`` of quote currency buys at once, the size of the order in base coin).
 
     Sizes are cut down to the step; the change that buys no further step stays with the buyer. When
@@ -201,12 +219,14 @@ def bought_for(state: MarketState, budget: Decimal) -> tuple[Levels, Decimal]:
     if best is None:
         return [], ZERO
     left, levels = budget, Levels()
-    for price, there in state.book.walk("buy", plus(divided(budget, best[0]), step)):
+    for price, there in walk(core, state, Side.BUY, plus(divided(budget, best[0]), step)):
         part = min(there, _affordable(left, price, step))
         if part <= 0:
             return levels or [(price, ZERO)], sum((size for _, size in levels), ZERO)
         levels.append((price, part))
         left = minus(left, times(price, part))
+    if not levels:
+        return [], ZERO
     size = sum((part for _, part in levels), ZERO)
     return levels, plus(size, _affordable(left, levels[-1][0], step))
 

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from trader.paper.engine.depth import Depth
 from trader.paper.engine.index import PriceIndex
 from trader.paper.engine.spot_model import SpotOrder, SpotPlan
 
 
 class SpotIndex:
-    """``buys`` and ``sells`` rest in the book; ``rising`` and ``falling`` wait for the last price."""
+    """``buys`` and ``sells`` rest in the book; ``rising`` and ``falling`` wait for the last price.
 
-    __slots__ = ("buys", "falling", "rising", "sells")
+    ``depth`` is what takers have left of the tape's book.
+    """
+
+    __slots__ = ("buys", "depth", "falling", "rising", "sells")
 
     def __init__(self) -> None:
         self.buys = PriceIndex(rising=False)
         self.sells = PriceIndex(rising=True)
         self.rising = PriceIndex(rising=True)
         self.falling = PriceIndex(rising=False)
+        self.depth = Depth()
 
 
 class Floor:

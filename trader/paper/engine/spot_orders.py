@@ -1,8 +1,8 @@
 """Spot orders: placed, resting, waiting for a trigger, filled, cancelled, replaced.
 
-Simple form of matching, as for contracts: a taker walks the book of the tape, a resting order is
-filled whole, at its own price and as maker, when the opposite best price reaches it or a public trade
-goes through it. :func:`touched` and :func:`take` are all that matches; the rest is the orders' life.
+A taker walks the book of the tape less what was taken from it before. Resting orders in a simple
+form: filled whole, at its own price and as maker, when the opposite best price reaches it or a public trade
+goes through it; they do not meet each other. :func:`touched` and :func:`take` are all that matches; the rest is the orders' life.
 """
 
 from __future__ import annotations
@@ -186,6 +186,7 @@ def execute(
 def take(core: Core, account: Account, order: SpotOrder, levels: Iterable[tuple[Decimal, Decimal]]) -> None:
     """Eat these levels, one fill each."""
     for price, size in levels:
+        spot.took(core, order, price, size)
         execute(core, account, order, price, size, taker=True)
 
 
@@ -215,15 +216,15 @@ def activate(core: Core, account: Account, order: SpotOrder, state: MarketState)
     """
     if order.type is OrderType.MARKET:
         if order.budget:
-            levels, size = spot.bought_for(state, order.budget)
+            levels, size = spot.bought_for(core, state, order.budget)
         else:
-            levels, size = state.book.walk(order.side.value, order.size), order.size
+            levels, size = spot.walk(core, state, order.side, order.size), order.size
         rests = False
         if not levels:
             return False
     else:
         size = order.size
-        levels, rests = spot.crossing(state, order.side, size, order.price, order.force)
+        levels, rests = spot.crossing(core, state, order)
     unrest(core, account, order)
     order.size, order.updated_ns = size, core.now_ns
     core.batch.spot.order(order)

@@ -10,7 +10,7 @@ import pytest
 from tests.trader.paper.bench import BTC
 from tests.trader.paper.engine.spotbench import ETHBTC, SpotBench
 from trader.paper.engine.batch import Query
-from trader.paper.engine.model import Force, MarginMode, State
+from trader.paper.engine.model import ClientIds, Force, MarginMode, State
 from trader.paper.engine.refusals import Reason, Refused
 from trader.paper.engine.spot_batch import SpotQuery
 from trader.paper.engine.spot_model import PlanUnit, SpotPlanState
@@ -274,11 +274,11 @@ def test_other_refusals() -> None:
     bench.hub.set_status(bench.spot(), "maintain")
     with pytest.raises(Refused) as halted:
         bench.buy(account, "0.001", "49000")
-    assert halted.value.reason is Reason.HALTED
+    assert halted.value.reason is Reason.MAINTENANCE
     bench.hub.set_status(bench.spot(), "off")
     with pytest.raises(Refused) as removed:
         bench.spot_plan(account, "buy", "0.001", "49000")
-    assert removed.value.reason is Reason.REMOVED
+    assert removed.value.reason is Reason.DELISTED
     assert bench.everything() == before
     bench.engine.spot.cancel_symbol(account, BTC)
     assert account.spot.locked == {}
@@ -315,3 +315,28 @@ def test_a_restart_brings_orders_plans_and_locks_back() -> None:
     bench.to(44_000)
     assert account.spot.locked == {}
     assert bench.coins(account)["BTC"] == ("0.71998", "0")
+
+
+def test_what_was_taken_from_the_book_is_gone_for_the_next() -> None:
+    bench = SpotBench()
+    account, other = bench.rich(BTC="1"), bench.rich(USDT="9000")
+    bench.levels([("50000", "0.1"), ("49990", "1")], [("50001", "0.1"), ("50011", "1")])
+    bench.sell(account, "0.06")
+    second = bench.sell(account, "0.1")
+    # 0.04 at 50000 is left, 0.06 trades at 49990: 2000 + 2999.4
+    assert (second.state, second.value) == (State.FILLED, D("4999.4"))
+    assert bench.buy(other, "5000.1").value == D("5000.1")  # the whole first ask
+    assert bench.buy(other, "501").value == D("500.11")  # 0.01 at 50011
+    bench.levels([("50000", "0.2"), ("49990", "1")], [("50001", "0.1"), ("50011", "1")])
+    assert bench.sell(account, "0.1").value == D(5000)
+
+
+def test_client_ids_may_be_asked_to_be_unique_for_ever() -> None:
+    bench = SpotBench()
+    account = bench.rich(USDT="1000")
+    for _ in range(2):
+        bench.engine.spot.cancel(account, bench.buy(account, "0.001", "49000", client="a"))
+    account.record.client_ids = ClientIds.ALWAYS
+    with pytest.raises(Refused) as refused:
+        bench.buy(account, "0.001", "49000", client="a")
+    assert refused.value.reason is Reason.DUPLICATE_CLIENT_ID

@@ -119,8 +119,6 @@ _CODES = {
     Reason.OPENING_CLOSED: "45119",
     Reason.API_MAY_NOT_OPEN: "45107",
     Reason.API_MAY_NOT_CLOSE: "45108",
-    Reason.HALTED: "45043",
-    Reason.REMOVED: "40309",
     Reason.MODE_MISMATCH: "40774",
     Reason.SIZE_DECIMALS: "40808",
     Reason.SIZE_STEP: "22038",
@@ -177,6 +175,7 @@ _CODES = {
 
 #: Where the spot market has codes of its own.
 _SPOT_CODES = _CODES | {
+    Reason.MAINTENANCE: "45043",
     Reason.SIZE_MINIMUM: "43006",
     Reason.SIZE_MAXIMUM: "43007",
     Reason.PRICE_TOO_HIGH: "43009",

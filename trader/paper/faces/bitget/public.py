@@ -7,7 +7,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 import msgspec
 
 from shared.clock import MILLISECOND
-from trader.paper.contract import FUTURES, SPOT, ContractSpec, places
+from trader.paper.contract import FUTURES, ContractSpec
 from trader.paper.engine.money import ZERO, text, times
 from trader.paper.faces.bitget import candles
 from trader.paper.faces.bitget.calls import Call, public
@@ -21,14 +21,6 @@ _STATUS = {
     "limit_open": "limit_open",
     "restricted": "restrictedAPI",
     "off": "off",
-}
-_SPOT_STATUS = {
-    "pre_open": "gray",
-    "open": "online",
-    "maintain": "halt",
-    "limit_open": "halt",
-    "restricted": "halt",
-    "off": "offline",
 }
 _CHANGE = Decimal("0.00001")
 #: No funding rate leaves these bounds but one that the control API sets; then they widen to it.
@@ -291,101 +283,6 @@ def tiers(call: Call) -> object:
         }
         for level, tier in enumerate(state.spec.tiers, 1)
     ]
-
-
-@public("/api/v2/spot/public/symbols")
-def spot_symbols(call: Call) -> object:
-    return [_spot_symbol(state) for state in wanted_states(call, SPOT)]
-
-
-def _spot_symbol(state: MarketState) -> dict[str, object]:
-    spec = state.spec
-    return {
-        "symbol": spec.symbol,
-        "baseCoin": spec.base,
-        "quoteCoin": spec.quote,
-        "minTradeAmount": text(spec.min_size),
-        "maxTradeAmount": text(spec.max_size),
-        "takerFeeRate": text(spec.taker_fee),
-        "makerFeeRate": text(spec.maker_fee),
-        "pricePrecision": str(places(spec.tick)),
-        "quantityPrecision": str(places(spec.step)),
-        "quotePrecision": "8",
-        "minTradeUSDT": text(spec.min_notional),
-        "status": _SPOT_STATUS[state.status],
-        "buyLimitPriceRatio": text(spec.buy_limit_ratio),
-        "sellLimitPriceRatio": text(spec.sell_limit_ratio),
-        "areaSymbol": "no",
-        "orderQuantity": "200",
-        "openTime": _open_time(spec) or "0",
-        "offTime": "",
-    }
-
-
-@public("/api/v2/spot/market/tickers")
-def spot_tickers(call: Call) -> object:
-    return [_spot_ticker(state) for state in wanted_states(call, SPOT)]
-
-
-def _spot_ticker(state: MarketState) -> dict[str, object]:
-    bid, bid_size, ask, ask_size = top(state)
-    value = text(state.quote_volume)
-    return {
-        "symbol": state.symbol,
-        "high24h": text(state.high_24h),
-        "open": text(state.open_24h),
-        "low24h": text(state.low_24h),
-        "lastPr": text(state.last),
-        "quoteVolume": value,
-        "baseVolume": text(state.base_volume),
-        "usdtVolume": value,
-        "bidPr": bid,
-        "askPr": ask,
-        "bidSz": bid_size,
-        "askSz": ask_size,
-        "openUtc": text(state.open_utc),
-        "ts": str(state.ts_ns // MILLISECOND),
-        "changeUtc24h": change_utc(state),
-        "change24h": change_24h(state),
-    }
-
-
-@public("/api/v2/spot/public/coins")
-def coins(call: Call) -> object:
-    """Every coin that a symbol names; nothing can be deposited or withdrawn here."""
-    wanted = call.params.text("coin").upper()
-    known = {coin for state in call.hub.states.values() for coin in (state.spec.base, state.spec.quote)}
-    return [
-        {
-            "coinId": str(number),
-            "coin": coin,
-            "transfer": "true" if coin == "USDT" else "false",
-            "chains": [_chain(coin)],
-            "areaCoin": "no",
-        }
-        for number, coin in enumerate(sorted(known), 1)
-        if wanted in {"", coin}
-    ]
-
-
-def _chain(coin: str) -> dict[str, str]:
-    """A chain that takes and gives nothing."""
-    return {
-        "chain": coin,
-        "needTag": "false",
-        "withdrawable": "false",
-        "rechargeable": "false",
-        "withdrawFee": "0",
-        "extraWithdrawFee": "0",
-        "depositConfirm": "1",
-        "withdrawConfirm": "1",
-        "minDepositAmount": "0",
-        "minWithdrawAmount": "0",
-        "browserUrl": "",
-        "contractAddress": "",
-        "withdrawStep": "0",
-        "withdrawMinScale": "8",
-    }
 
 
 @public("/api/v2/margin/currencies")

@@ -117,17 +117,3 @@ def all_balances(call: Call) -> object:
         {"accountType": name, "usdtBalance": text(values.get(name, ZERO))}
         for name in ("spot", "futures", "funding", "earn", "bots", "margin")
     ]
-
-
-@spot_get("/api/v2/account/funding-assets")
-def funding_assets(call: Call) -> object:
-    """There is no funding wallet."""
-    del call
-    return []
-
-
-@spot_get("/api/v2/spot/account/deduct-info", 5)
-def deduct_info(call: Call) -> object:
-    """Fees are never paid in BGB here."""
-    del call
-    return {"deduct": "off"}

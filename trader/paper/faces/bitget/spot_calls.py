@@ -6,7 +6,6 @@ from collections.abc import Callable
 from functools import wraps
 from typing import TypeVar
 
-from shared import clock
 from shared.errors import VenueRefusedError
 from trader.paper.contract import SPOT
 from trader.paper.engine.refusals import Refused
@@ -41,10 +40,11 @@ def spot_post(path: str, per_second: int = 10) -> Callable[[Handler], Handler]:
     return lambda handler: signed_post(path, per_second)(_spoken(handler))
 
 
-def fresh(params: Params) -> None:
+def fresh(call: Call) -> None:
     """``requestTime`` may be at most ``receiveWindow`` ms old, when a client gives both."""
+    params = call.params
     sent, window = params.integer("requestTime"), params.integer("receiveWindow")
-    if sent and window and clock.now_ms() - sent > window:
+    if sent and window and call.wall.now_ms() - sent > window:
         raise refusal("40008")
 
 

@@ -71,7 +71,7 @@ def preset(params: Params) -> Preset:
 @spot_post(f"{_TRADE}/place-order")
 def place_order(call: Call) -> object:
     state = traded(call)
-    fresh(call.params)
+    fresh(call)
     return spot_shapes.placed(call.engine.spot.place(call.account, new_order(call.params, state.symbol)))
 
 
@@ -87,7 +87,7 @@ def _outer(call: Call) -> str:
 def place_orders(call: Call) -> object:
     """One after the other, each on its own."""
     outer = _outer(call)
-    fresh(call.params)
+    fresh(call)
 
     def place(item: Params) -> dict[str, str]:
         state = traded(call, item, outer)
@@ -106,7 +106,7 @@ def _pending(call: Call, params: Params, symbol: str) -> SpotOrder:
 @spot_post(f"{_TRADE}/cancel-order")
 def cancel_order(call: Call) -> object:
     symbol = traded(call).symbol
-    fresh(call.params)
+    fresh(call)
     order = _pending(call, call.params, symbol)
     call.engine.spot.cancel(call.account, order)
     return spot_shapes.placed(order)
@@ -150,7 +150,7 @@ def _replace(call: Call, params: Params, symbol: str) -> SpotOrder:
 @spot_post(f"{_TRADE}/cancel-replace-order")
 def replace_order(call: Call) -> object:
     symbol = traded(call).symbol
-    fresh(call.params)
+    fresh(call)
     order = _replace(call, call.params, symbol)
     return {**spot_shapes.placed(order), "success": "success", "msg": None}
 
@@ -172,7 +172,7 @@ def replace_orders(call: Call) -> object:
 
 @spot_get(f"{_TRADE}/orderInfo", 20)
 def order_info(call: Call) -> object:
-    fresh(call.params)
+    fresh(call)
     order = call.engine.spot.order(call.account, *which(call.params))
     if order is None:
         raise refusal("40109")

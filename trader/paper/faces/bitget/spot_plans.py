@@ -38,7 +38,7 @@ def _live(call: Call) -> SpotPlan:
 def place(call: Call) -> object:
     """``planType`` amount: ``size`` is base coin; total: quote currency."""
     state, params = traded(call), call.params
-    fresh(params)
+    fresh(call)
     limit = params.choice("orderType", OrderType) is OrderType.LIMIT
     plan = call.engine.spot.place_plan(
         call.account,

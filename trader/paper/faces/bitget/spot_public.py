@@ -5,12 +5,12 @@ from __future__ import annotations
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from shared.clock import MILLISECOND
-from trader.paper.contract import SPOT
+from trader.paper.contract import SPOT, places
 from trader.paper.engine.money import ZERO, text
 from trader.paper.faces.bitget import candles
 from trader.paper.faces.bitget.calls import Call, public
 from trader.paper.faces.bitget.errors import refusal
-from trader.paper.faces.bitget.public import trade_row
+from trader.paper.faces.bitget.public import change_24h, change_utc, top, trade_row, wanted_states
 from trader.paper.market import MarketState
 
 _MARKET = "/api/v2/spot/market"
@@ -24,6 +24,111 @@ _GRANULARITIES = {
     "1min": 1, "3min": 3, "5min": 5, "15min": 15, "30min": 30, "1h": 60, "4h": 240, "6h": 360,
     "12h": 720, "1day": 1440, "3day": 4320, "1week": 10080, "1M": 43200,
 } | {name: minutes for name, minutes in candles.MINUTES.items() if name.endswith("utc")}  # fmt: skip
+
+
+_SPOT_STATUS = {
+    "pre_open": "gray",
+    "open": "online",
+    "maintain": "halt",
+    "limit_open": "halt",
+    "restricted": "halt",
+    "off": "offline",
+}
+
+
+@public("/api/v2/spot/public/symbols")
+def spot_symbols(call: Call) -> object:
+    return [_spot_symbol(state) for state in wanted_states(call, SPOT)]
+
+
+def _spot_symbol(state: MarketState) -> dict[str, object]:
+    spec = state.spec
+    return {
+        "symbol": spec.symbol,
+        "baseCoin": spec.base,
+        "quoteCoin": spec.quote,
+        "minTradeAmount": text(spec.min_size),
+        "maxTradeAmount": text(spec.max_size),
+        "takerFeeRate": text(spec.taker_fee),
+        "makerFeeRate": text(spec.maker_fee),
+        "pricePrecision": str(places(spec.tick)),
+        "quantityPrecision": str(places(spec.step)),
+        "quotePrecision": "8",
+        "minTradeUSDT": text(spec.min_notional),
+        "status": _SPOT_STATUS[state.status],
+        "buyLimitPriceRatio": text(spec.buy_limit_ratio),
+        "sellLimitPriceRatio": text(spec.sell_limit_ratio),
+        "areaSymbol": "no",
+        "orderQuantity": "200",
+        "openTime": str(spec.open_time_ms),
+        "offTime": "",
+    }
+
+
+@public("/api/v2/spot/market/tickers")
+def spot_tickers(call: Call) -> object:
+    return [_spot_ticker(state) for state in wanted_states(call, SPOT)]
+
+
+def _spot_ticker(state: MarketState) -> dict[str, object]:
+    bid, bid_size, ask, ask_size = top(state)
+    value = text(state.quote_volume)
+    return {
+        "symbol": state.symbol,
+        "high24h": text(state.high_24h),
+        "open": text(state.open_24h),
+        "low24h": text(state.low_24h),
+        "lastPr": text(state.last),
+        "quoteVolume": value,
+        "baseVolume": text(state.base_volume),
+        "usdtVolume": value,
+        "bidPr": bid,
+        "askPr": ask,
+        "bidSz": bid_size,
+        "askSz": ask_size,
+        "openUtc": text(state.open_utc),
+        "ts": str(state.ts_ns // MILLISECOND),
+        "changeUtc24h": change_utc(state),
+        "change24h": change_24h(state),
+    }
+
+
+@public("/api/v2/spot/public/coins")
+def coins(call: Call) -> object:
+    """Every coin that a symbol names; nothing can be deposited or withdrawn here."""
+    wanted = call.params.text("coin").upper()
+    known = {coin for state in call.hub.states.values() for coin in (state.spec.base, state.spec.quote)}
+    return [
+        {
+            "coinId": str(number),
+            "coin": coin,
+            "transfer": "true" if coin == "USDT" else "false",
+            "chains": [_chain(coin)],
+            "areaCoin": "no",
+        }
+        for number, coin in enumerate(sorted(known), 1)
+        if wanted in {"", coin}
+    ]
+
+
+def _chain(coin: str) -> dict[str, str]:
+    """A chain that takes and gives nothing."""
+    return {
+        "chain": coin,
+        "needTag": "false",
+        "withdrawable": "false",
+        "rechargeable": "false",
+        "withdrawFee": "0",
+        "extraWithdrawFee": "0",
+        "depositConfirm": "1",
+        "withdrawConfirm": "1",
+        "minDepositAmount": "0",
+        "minWithdrawAmount": "0",
+        "browserUrl": "",
+        "contractAddress": "",
+        "withdrawStep": "0",
+        "withdrawMinScale": "8",
+    }
 
 
 def _state(call: Call) -> MarketState:
