@@ -20,7 +20,7 @@ import tempfile
 import urllib.request
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 import psutil
@@ -64,8 +64,7 @@ class Driver(asyncio.Protocol):
         self.done: asyncio.Future[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)
 
     def start(self, requests: list[bytes]) -> asyncio.Future[None]:
         self._queue = requests[::-1]

@@ -13,12 +13,14 @@ import json
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
+Json = dict[str, Any]
 Levels = dict[Decimal, Decimal]
 Taken = list[tuple[Decimal, Decimal]]
 
 
-def frames(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
+def frames(path: Path) -> Iterator[tuple[int, Json]]:
     """``(nanoseconds after the first frame, frame)``."""
     first = latest = 0
     with gzip.open(path, "rt") as file:
@@ -38,8 +40,8 @@ class RawBook:
         self._sides: dict[str, Levels] = {"b": {}, "a": {}}
         self._last = 0
         self._snapshot = 0
-        self._kept: list[dict[str, object]] = []
-        self._top: dict[str, str] = {}
+        self._kept: list[Json] = []
+        self._top: Json = {}
         self._top_id = 0
         self.seen: dict[tuple[str, Decimal], int] = {}
         """How often a depth frame has changed a level: to know which levels are fresh again."""
@@ -51,19 +53,18 @@ class RawBook:
             self._next = next(self._frames, None)
         return self._next is not None
 
-    def _take(self, frame: dict[str, object]) -> None:
+    def _take(self, frame: Json) -> None:
         if "lastUpdateId" in frame:
-            self._last = self._snapshot = int(str(frame["lastUpdateId"]))
+            self._last = self._snapshot = int(frame["lastUpdateId"])
             self._sides = {"b": {}, "a": {}}
             self._set("b", frame["bids"])
             self._set("a", frame["asks"])
-            later = [data for data in self._kept if int(str(data["u"])) > self._last]
+            later = [data for data in self._kept if int(data["u"]) > self._last]
             for data in later:
                 self._depth(data)
             self._kept.clear()
             return
         data = frame["data"]
-        assert isinstance(data, dict)
         if data.get("e") == "depthUpdate":
             if int(data["u"]) <= self._last:
                 return
@@ -75,13 +76,12 @@ class RawBook:
         elif data.get("e") == "bookTicker" and int(data["u"]) > self._top_id:
             self._top_id, self._top = int(data["u"]), data
 
-    def _depth(self, data: dict[str, object]) -> None:
+    def _depth(self, data: Json) -> None:
         self._set("b", data["b"])
         self._set("a", data["a"])
-        self._last = int(str(data["u"]))
+        self._last = int(data["u"])
 
-    def _set(self, side: str, levels: object) -> None:
-        assert isinstance(levels, list)
+    def _set(self, side: str, levels: list[list[str]]) -> None:
         for price_text, size_text in levels:
             price, size = Decimal(price_text), Decimal(size_text)
             if self._sides[side].get(price) != size:
