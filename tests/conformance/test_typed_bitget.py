@@ -24,6 +24,10 @@ D = Decimal
 ANSWER_S = 10.0
 #: The client's model wants a number in ``priceAvg`` of an order that has no fill; the venue sends "" (a sample of ccxt).
 UNFILLED: dict[str, Any] = {"validate": False}
+#: It knows no ``posSide`` "net" in lists of orders; the venue sends it in one-way mode (the newer sample).
+NET: dict[str, Any] = {"validate": False}
+#: It wants text in ``symbolType`` of a pushed ticker; that is a number (bitget.md §3 and the sample).
+NUMBER: dict[str, Any] = {"validate": False}
 PRODUCT: Any = FUTURES
 ID: dict[str, Any] = {"symbol": "BTCUSDT", "product_type": FUTURES}
 COIN: dict[str, Any] = {**ID, "margin_coin": "USDT"}
@@ -74,7 +78,7 @@ async def test_orders_are_placed_changed_and_cancelled(
     assert placed["clientOid"] == "typed"
     detail = await order.detail(**ID, order_id=placed["orderId"], **UNFILLED)
     assert (detail["state"], detail["price"]) == ("live", "59000")
-    pending = (await order.open(**ID))["entrustedList"]
+    pending = (await order.open(**ID, **NET))["entrustedList"]
     assert pending
     assert [row["orderId"] for row in pending] == [placed["orderId"]]
     await order.modify(
@@ -83,8 +87,8 @@ async def test_orders_are_placed_changed_and_cancelled(
     changed = await order.detail(**ID, client_oid="typed-2", **UNFILLED)
     assert (changed["size"], changed["price"]) == ("0.02", "58000")
     await order.cancel(**ID, client_oid="typed-2")
-    assert not (await order.open(**ID))["entrustedList"]
-    history = (await order.history(**ID))["entrustedList"]
+    assert not (await order.open(**ID, **NET))["entrustedList"]
+    history = (await order.history(**ID, **NET))["entrustedList"]
     assert history
     assert {row["status"] for row in history} == {"canceled"}
     control.check_ledger(account, "10000")
@@ -217,7 +221,7 @@ async def test_streams_while_orders_run(client: Bitget) -> None:
 async def test_market_streams(client: Bitget) -> None:
     streams = client.classic_streams
     async with asyncio.timeout(ANSWER_S):
-        async with streams.ticker(PRODUCT, inst_id="BTCUSDT") as tickers:
+        async with streams.ticker(PRODUCT, inst_id="BTCUSDT", **NUMBER) as tickers:
             assert D((await anext(aiter(tickers)))["data"][0]["lastPr"]) == 60_000
         async with streams.orderbook(PRODUCT, inst_id="BTCUSDT", depth="5") as books:
             assert len((await anext(aiter(books)))["data"][0]["asks"]) == 5
