@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import uvloop
 
 from kestrel import preflight
@@ -11,11 +13,21 @@ from shared.settings import Settings
 
 
 def run(
-    settings: Settings, *, port: int | None, tape: str, speed: float, accounts: int, tls: bool, keep: bool
+    settings: Settings,
+    *,
+    port: int | None,
+    tape: str,
+    speed: float,
+    accounts: int,
+    tls: bool,
+    keep: bool,
+    limits: Sequence[str] = (),
 ) -> None:
     """Serve until SIGINT or SIGTERM. Raises :class:`StartError` for a bad tape or a busy port."""
+    from trader.paper.faces.bitget.limits import read_limits
     from trader.paper.server import Options, serve
 
+    venue = read_limits(limits)
     chosen = settings.exchange.port if port is None else port
     if not 0 <= chosen <= 65535:
         raise UsageError(f"--port {chosen} is wrong: it is 0 to 65535, 0 = any free one")
@@ -25,6 +37,12 @@ def run(
     home = preflight.prepare_home(settings.home)
     logs.setup("exchange", settings.model_copy(update={"home": home}))
     options = Options(
-        port=chosen, tape=tape, speed=speed, accounts=accounts, tls=tls, home=home if keep else None
+        port=chosen,
+        tape=tape,
+        speed=speed,
+        accounts=accounts,
+        tls=tls,
+        home=home if keep else None,
+        venue=venue,
     )
     uvloop.run(serve(options))

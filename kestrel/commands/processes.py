@@ -42,6 +42,12 @@ def exchange(
         int, typer.Option("--accounts", min=0, help="Accounts made at start, printed with their keys.")
     ] = 0,
     tls: Annotated[bool, typer.Option("--tls", help="Serve TLS with a throwaway CA.")] = False,
+    limit: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--limit", help="NAME=VALUE sets a limit of the exchange, 0 = none; a wrong name lists them."
+        ),
+    ] = None,
     keep: Annotated[
         bool,
         typer.Option(
@@ -57,7 +63,16 @@ def exchange(
     from kestrel import exchange as implementation
     from shared.settings import load
 
-    implementation.run(load(), port=port, tape=tape, speed=speed, accounts=accounts, tls=tls, keep=keep)
+    implementation.run(
+        load(),
+        port=port,
+        tape=tape,
+        speed=speed,
+        accounts=accounts,
+        tls=tls,
+        keep=keep,
+        limits=limit or [],
+    )
 
 
 def trade() -> None:

@@ -174,7 +174,12 @@ class Scenario:
                 f"{account}/open-count", **ID, openAmount="1000", openPrice="60000", leverage="20"
             ),
             lambda: rest.get(
-                f"{account}/liq-price", **ID, posSide="long", orderType="limit", openPrice="60000", openAmount="0.01"
+                f"{account}/liq-price",
+                **ID,
+                posSide="long",
+                orderType="limit",
+                openPrice="60000",
+                openAmount="0.01",
             ),
         )
 
@@ -306,9 +311,7 @@ class Scenario:
     def reversal(self) -> None:
         rest = self.trader(streams=True)
         self.place(rest)
-        rest.post(
-            f"{ORDER}/click-backhand", **ID, size="0.01", side="buy", tradeSide="open", clientOid=oid()
-        )
+        rest.post(f"{ORDER}/click-backhand", **ID, size="0.01", side="buy", tradeSide="open", clientOid=oid())
 
     def funding(self) -> None:
         rest = self.trader(streams=True)

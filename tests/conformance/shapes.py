@@ -76,9 +76,7 @@ def encode(shape: Shape) -> Any:
     """The compact form."""
     parts: list[Any] = []
     if shape.objects:
-        parts.append(
-            {key + "?" * shape.optional(key): encode(shape.keys[key]) for key in sorted(shape.keys)}
-        )
+        parts.append({key + "?" * shape.optional(key): encode(shape.keys[key]) for key in sorted(shape.keys)})
     if shape.lists:
         if shape.row:
             parts.append([encode(item) for item in shape.row])

@@ -71,7 +71,9 @@ async def test_everything_else_that_is_read(async_venue: ccxt.async_support.bitg
     assert all(item is not None for item in found)
 
 
-async def test_refusals(async_venue: ccxt.async_support.bitget, control: Control, account: dict[str, Any]) -> None:
+async def test_refusals(
+    async_venue: ccxt.async_support.bitget, control: Control, account: dict[str, Any]
+) -> None:
     venue = async_venue
     refused: list[tuple[Any, set[str]]] = [
         (lambda: venue.create_order(BTC, "market", "buy", 50), codes.MONEY),

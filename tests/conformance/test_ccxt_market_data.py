@@ -35,9 +35,7 @@ def test_a_symbol_that_is_not_open_is_not_active(venue: ccxt.bitget, control: Co
     soon = venue.milliseconds() + 400 * 86_400_000
     for market in ("futures", "spot"):
         name = f"SOON{market.upper()}USDT"
-        control.call(
-            "/symbols", {"symbol": name, "market": market, "price": "1", "open_time_ms": soon}
-        )
+        control.call("/symbols", {"symbol": name, "market": market, "price": "1", "open_time_ms": soon})
     markets = venue.load_markets(reload=True)
     assert markets["SOONFUTURES/USDT:USDT"]["active"] is False
     assert markets["SOONSPOT/USDT"]["active"] is False

@@ -54,7 +54,9 @@ async def test_market_streams(streaming: ccxt.pro.bitget, control: Control, symb
     candles = await within(streaming.watch_ohlcv(symbol, "1m"))
     assert candles[-1][0] % 60_000 == 0
     control.advance(60_000)
-    later = await until(lambda: streaming.watch_ohlcv(symbol, "1m"), lambda found: found[-1][0] > candles[-1][0])
+    later = await until(
+        lambda: streaming.watch_ohlcv(symbol, "1m"), lambda found: found[-1][0] > candles[-1][0]
+    )
     assert later[-1][0] - candles[-1][0] >= 60_000
     assert await within(streaming.watch_trades(symbol))
 
@@ -93,14 +95,19 @@ async def test_private_streams_while_orders_run(streaming: ccxt.pro.bitget, cont
     balance = await within(venue.watch_balance())
     assert balance["USDT"]["total"] == 10_000.0
     orders, trades, positions, money = await subscribed(
-        venue.watch_orders(BTC), venue.watch_my_trades(BTC), venue.watch_positions([BTC]), venue.watch_balance()
+        venue.watch_orders(BTC),
+        venue.watch_my_trades(BTC),
+        venue.watch_positions([BTC]),
+        venue.watch_balance(),
     )
     # the first picture of the positions is empty: all four subscriptions stand when it has come
     assert await within(positions) == []
     placed = await venue.create_order(BTC, "market", "buy", 0.01, None, {"clientOrderId": "streamed"})
     order = (await within(orders))[-1]
     if order["status"] != "closed":
-        order = (await until(lambda: venue.watch_orders(BTC), lambda found: found[-1]["status"] == "closed"))[-1]
+        order = (await until(lambda: venue.watch_orders(BTC), lambda found: found[-1]["status"] == "closed"))[
+            -1
+        ]
     # ccxt calls the last fill "filled"; the venue's own field is the sum
     whole = order["info"]["accBaseVolume"]
     assert (order["id"], order["clientOrderId"], whole) == (placed["id"], "streamed", "0.01")

@@ -191,7 +191,9 @@ REFUSALS: list[tuple[str, dict[str, Any], str | set[str]]] = [
 @pytest.mark.parametrize(
     "refusal",
     REFUSALS,
-    ids=lambda refusal: f"{refusal[0].partition('_v2_')[2]}-{'/'.join(sorted([refusal[2]] if isinstance(refusal[2], str) else refusal[2]))[:17]}",
+    ids=lambda refusal: (
+        f"{refusal[0].partition('_v2_')[2]}-{'/'.join(sorted([refusal[2]] if isinstance(refusal[2], str) else refusal[2]))[:17]}"
+    ),
 )
 def test_a_documented_refusal_reaches_the_client_and_changes_nothing(
     venue: ccxt.bitget, refusals: Refusals, refusal: tuple[str, Any, str | set[str]]
@@ -276,7 +278,9 @@ def test_refusals_above_the_tier(venue: ccxt.bitget, control: Control, refusals:
     assert found in {"45120", "40762", "40921", "40928", "22029"}
 
 
-def test_orders_on_a_symbol_that_is_not_open(venue: ccxt.bitget, control: Control, refusals: Refusals) -> None:
+def test_orders_on_a_symbol_that_is_not_open(
+    venue: ccxt.bitget, control: Control, refusals: Refusals
+) -> None:
     soon = venue.milliseconds() + 400 * 86_400_000
     control.call("/symbols", {"symbol": "LATERUSDT", "price": "1", "open_time_ms": soon})
     sent = {**PLAIN, "symbol": "LATERUSDT", "size": "10"}

@@ -56,7 +56,11 @@ def test_a_market_buy_spends_its_cost_and_pays_in_the_coin(
     fills = spot.fetch_my_trades(BTC)
     bought = sum(fill["amount"] for fill in fills)
     for fill in fills:  # 0.001 of what was bought, in the coin bought
-        assert (fill["fee"]["currency"], fill["takerOrMaker"], fill["order"]) == ("BTC", "taker", placed["id"])
+        assert (fill["fee"]["currency"], fill["takerOrMaker"], fill["order"]) == (
+            "BTC",
+            "taker",
+            placed["id"],
+        )
         assert fill["fee"]["cost"] == pytest.approx(fill["amount"] * 0.001, rel=1e-3)
     held = purse(spot)
     assert held["BTC"] == pytest.approx(bought * 0.999)

@@ -76,7 +76,9 @@ class Exchange:
 
     def check(self) -> None:
         if self.process.poll() is not None:
-            raise Broken(f"the exchange has ended with {self.process.returncode}: {self.log.read_text()[-2000:]}")
+            raise Broken(
+                f"the exchange has ended with {self.process.returncode}: {self.log.read_text()[-2000:]}"
+            )
         logged = self.log.read_text(errors="replace")
         if "Traceback" in logged or "Error handling request" in logged:
             kinds = Counter(line for line in logged.splitlines() if _RAISED.match(line))

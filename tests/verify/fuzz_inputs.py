@@ -47,7 +47,12 @@ USUAL: dict[str, Any] = {
 _PLAN = {"planType": "normal_plan", "triggerPrice": "65000", "triggerType": "fill_price"}
 _TPSL = {"planType": "loss_plan", "triggerPrice": "55000", "triggerType": "fill_price", "holdSide": "buy"}
 _LIMIT = {"orderType": "limit", "price": "59000", "force": "gtc"}
-_SPOT_PLAN = {"orderType": "limit", "triggerPrice": "65000", "executePrice": "65100", "triggerType": "fill_price"}
+_SPOT_PLAN = {
+    "orderType": "limit",
+    "triggerPrice": "65000",
+    "executePrice": "65100",
+    "triggerType": "fill_price",
+}
 #: What a call needs beyond that, by the end of its path.
 EXTRA: dict[str, dict[str, Any]] = {
     "place-order": _LIMIT,
@@ -184,7 +189,9 @@ def _query(dice: random.Random, params: dict[str, Any], changes: list[str]) -> s
         changes.append("twice")
     text = urllib.parse.urlencode(pairs, errors="replace")
     if dice.random() < 0.08:
-        text = dice.choice(["%zz", "&&&", "=", "a=%ff%fe", "symbol", text + "&;=", text.replace("=", "=%00", 1), "?" + text])
+        text = dice.choice(
+            ["%zz", "&&&", "=", "a=%ff%fe", "symbol", text + "&;=", text.replace("=", "=%00", 1), "?" + text]
+        )
         changes.append("query")
     return f"?{text}"[:6000]
 
@@ -207,7 +214,9 @@ def _damaged(dice: random.Random, text: str, changes: list[str]) -> bytes:
         5: b"",
         6: dice.choice([b"[]", b"null", b'"x"', b"1", b"NaN", b"{}{}", b"\xef\xbb\xbf{}", b" "]),
         7: data[:-1] + b',"symbol":"ETHUSDT","size":"0.02"}',
-        8: data.replace(b'"0.01"', dice.choice([b"NaN", b"1e999", b"-Infinity", b"01", b"0.01e-9999999999", b"1e308"])),
+        8: data.replace(
+            b'"0.01"', dice.choice([b"NaN", b"1e999", b"-Infinity", b"01", b"0.01e-9999999999", b"1e308"])
+        ),
     }
     if kind in whole:
         return whole[kind]
@@ -251,7 +260,19 @@ CHANNELS = [
     "positions", "account", "orders-algo", "positions-history", "equity", "adl-noti", "place-order", "cancel-order", None, 5,
 ]  # fmt: skip
 OPS = ["subscribe", "unsubscribe", "subscribe", "trade", "trade", "login", "x", "", None, 1, [], {}]
-_ARG_NAMES = ["instType", "channel", "instId", "coin", "inst_type", "inst_id", "params", "id", "symbol", "topic", "apiKey"]
+_ARG_NAMES = [
+    "instType",
+    "channel",
+    "instId",
+    "coin",
+    "inst_type",
+    "inst_id",
+    "params",
+    "id",
+    "symbol",
+    "topic",
+    "apiKey",
+]
 
 
 def frame(dice: random.Random, account: dict[str, Any]) -> str | bytes | list[str]:

@@ -77,7 +77,9 @@ class Web:
         head = await reader.readuntil(b"\r\n\r\n")
         lines = head.decode("latin-1").split("\r\n")
         status = int(lines[0].split(" ", 2)[1])
-        fields = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
+        fields = {
+            name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])
+        }
         if status == 100:
             return await self._answer(reader)
         body = await reader.readexactly(int(fields.get("content-length", "0")))
@@ -123,7 +125,9 @@ async def talk(
                 stamp = str(clock.now_ms() // 1000)
                 sign = signed(account["secret"], f"{stamp}GET/user/verify")
                 arg = {"apiKey": account["key"], "passphrase": account["passphrase"]}
-                await socket.send(json.dumps({"op": "login", "args": [arg | {"timestamp": stamp, "sign": sign}]}))
+                await socket.send(
+                    json.dumps({"op": "login", "args": [arg | {"timestamp": stamp, "sign": sign}]})
+                )
             for item in batch:
                 await socket.send(item)
             await socket.send("ping")

@@ -22,6 +22,7 @@ MAX_LEVELS = 5000
 """Levels kept a side; the worst ones fall off (a venue's own snapshot holds 1000)."""
 
 _MAX_CACHED = 65_536
+_ZERO = Decimal(0)
 
 
 def text(value: Decimal) -> str:
@@ -36,10 +37,17 @@ class Book:
     decimal price is exact.
     """
 
-    __slots__ = ("_ask_keys", "_asks", "_bid_keys", "_bids", "_keys", "_places", "_scale", "max_levels")
+    __slots__ = (
+        "_ask_keys", "_asks", "_bid_keys", "_bids", "_keys", "_places", "_scale", "_sizes", "max_levels", "snapshots",
+    )  # fmt: skip
+
+    recovers = False
+    """True when levels come back by themselves, because nothing on the tape ever says that they did."""
 
     def __init__(self, tick: Decimal = Decimal("0.01"), *, max_levels: int = MAX_LEVELS) -> None:
         self.max_levels = max_levels
+        self.snapshots = 0
+        """How often everything was replaced: what was known of single levels is void then."""
         self._places = places(tick)
         self._scale = 10**self._places
         self._bid_keys: list[int] = []
@@ -47,6 +55,7 @@ class Book:
         self._bids: dict[int, Level] = {}
         self._asks: dict[int, Level] = {}
         self._keys: dict[str, tuple[int, Decimal]] = {}
+        self._sizes: dict[str, Decimal] = {}
 
     # changing
 
@@ -57,6 +66,7 @@ class Book:
     def snapshot(self, bids: Iterable[TextLevel], asks: Iterable[TextLevel]) -> None:
         """Replace everything."""
         self.clear()
+        self.snapshots += 1
         self.apply(bids, asks)
 
     def apply(self, bids: Iterable[TextLevel], asks: Iterable[TextLevel]) -> None:
@@ -152,17 +162,32 @@ class Book:
     # inside
 
     def _apply(self, levels: dict[int, Level], keys: list[int], changes: Iterable[TextLevel]) -> None:
-        cache = self._keys
+        known, sizes = self._keys.get, self._sizes.get
         for price_text, size_text in changes:
-            key, price = cache.get(price_text) or self._key(price_text)
-            size = Decimal(size_text)
-            if size > 0:
+            key, price = known(price_text) or self._key(price_text)
+            size = sizes(size_text)
+            if size is None:
+                size = self._amount(size_text)
+            if size:
                 if key not in levels:
                     insort(keys, key)
                 levels[key] = (price, size)
             elif key in levels:
                 del levels[key]
                 del keys[bisect_left(keys, key)]
+
+    def _amount(self, size_text: str) -> Decimal:
+        """The number behind a size's text; the same few sizes come again and again."""
+        found = self._sizes.get(size_text)
+        if found is not None:
+            return found
+        size = Decimal(size_text)
+        if size < 0:
+            size = _ZERO
+        if len(self._sizes) >= _MAX_CACHED:
+            self._sizes.clear()
+        self._sizes[size_text] = size
+        return size
 
     def _key(self, price_text: str) -> tuple[int, Decimal]:
         found = self._keys.get(price_text)

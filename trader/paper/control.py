@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import secrets
 import string
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from decimal import Decimal
 from typing import Literal, TypeVar
 
@@ -18,11 +18,13 @@ from aiohttp import web
 
 from shared.errors import KestrelError, UsageError
 from trader.paper.contract import FUTURES, SPOT, default_spec
+from trader.paper.controlsymbols import SymbolControl
 from trader.paper.engine.accounts import Account
 from trader.paper.engine.engine import Engine
-from trader.paper.engine.model import AccountRecord
+from trader.paper.engine.model import AccountRecord, ClientIds
 from trader.paper.engine.money import text
-from trader.paper.faces.bitget import shapes
+from trader.paper.faces.bitget import planrows, shapes, spot_shapes
+from trader.paper.lockstep import LockStep
 from trader.paper.market import MarketHub
 from trader.paper.notices import NoticeBoard
 from trader.paper.state import SqliteStore
@@ -36,17 +38,33 @@ _encode = msgspec.json.Encoder().encode
 T = TypeVar("T")
 Number = Decimal
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Part = Callable[[web.Request], Awaitable[object]]
 
 
 class NewAccount(msgspec.Struct, forbid_unknown_fields=True):
     kind: Literal["classic", "unified"] = "classic"
     balance: Number = Decimal(0)
     label: str = ""
+    spot: dict[str, Number] = {}
+    client_ids: ClientIds = ClientIds.PENDING
+
+
+class AccountChange(msgspec.Struct, forbid_unknown_fields=True):
+    """``client_ids``: among what a client id must be unique, ``pending`` orders or ``always``."""
+
+    client_ids: ClientIds
+
+
+class NewDeposit(msgspec.Struct, forbid_unknown_fields=True):
+    coin: str
+    amount: Number
+    wallet: Literal["futures", "spot"] = "spot"
 
 
 class NewPrice(msgspec.Struct, forbid_unknown_fields=True):
     symbol: str
     price: Number | None = None
+    mark: Number | None = None
 
 
 class NewSymbol(msgspec.Struct, forbid_unknown_fields=True):
@@ -73,7 +91,9 @@ class ClockChange(msgspec.Struct, forbid_unknown_fields=True):
     advance_ms: int | None = None
 
 
-def make_account(engine: Engine, *, kind: str, balance: Decimal, label: str) -> Account:
+def make_account(
+    engine: Engine, *, kind: str, balance: Decimal, label: str, spot: dict[str, Decimal] | None = None
+) -> Account:
     """A new account with random key, secret and passphrase. Labels need not be unique."""
     if len(engine.accounts) >= MOST_ACCOUNTS:
         raise UsageError(f"the exchange holds {MOST_ACCOUNTS} accounts, more are not taken")
@@ -88,7 +108,7 @@ def make_account(engine: Engine, *, kind: str, balance: Decimal, label: str) -> 
         label=label,
         created_ns=0,
     )
-    return engine.open_account(record, balance)
+    return engine.open_account(record, balance, spot)
 
 
 def credentials(account: Account) -> dict[str, object]:
@@ -114,6 +134,7 @@ class Control:
         store: SqliteStore,
         board: NoticeBoard,
         status: Callable[[], dict[str, object]],
+        lockstep: LockStep,
     ) -> None:
         self._engine = engine
         self._hub = hub
@@ -122,14 +143,26 @@ class Control:
         self._store = store
         self._board = board
         self._status = status
+        self._lockstep = lockstep
 
-    def routes(self) -> list[web.RouteDef]:
+    def routes(self, more: Mapping[tuple[str, str], Part] | None = None) -> list[web.RouteDef]:
+        """``more``: (method, path below /control) of other parts, guarded and answered alike."""
+        symbols = SymbolControl(self._engine, self._hub, self._store)
         return [
+            *(
+                web.route(method, f"/control{path}", self._guarded(part))
+                for (method, path), part in (more or {}).items()
+            ),
             web.post("/control/accounts", self._guarded(self._new_account)),
             web.get("/control/accounts/{id}", self._guarded(self._account)),
+            web.post("/control/accounts/{id}", self._guarded(self._change_account)),
             web.get("/control/accounts/{id}/ledger", self._guarded(self._ledger)),
+            web.post("/control/accounts/{id}/deposit", self._guarded(self._deposit)),
             web.post("/control/price", self._guarded(self._price)),
             web.post("/control/symbols", self._guarded(self._symbol)),
+            web.get("/control/symbols/{symbol}", self._guarded(symbols.show)),
+            web.post("/control/symbols/{symbol}", self._guarded(symbols.change)),
+            web.post("/control/funding", self._guarded(symbols.fund)),
             web.post("/control/notices", self._guarded(self._notice)),
             web.post("/control/notices/{id}", self._guarded(self._edit_notice)),
             web.post("/control/clock", self._guarded(self._change_clock)),
@@ -137,7 +170,7 @@ class Control:
             web.route("*", "/control/{tail:.*}", self._guarded(self._unknown)),
         ]
 
-    def _guarded(self, handler: Callable[[web.Request], Awaitable[object]]) -> Handler:
+    def _guarded(self, handler: Part) -> Handler:
         """Only from this machine, not from a page in a browser; errors as one line."""
 
         async def guarded(request: web.Request) -> web.StreamResponse:
@@ -153,9 +186,27 @@ class Control:
     async def _new_account(self, request: web.Request) -> object:
         new = await _body(request, NewAccount)
         account = make_account(
-            self._engine, kind=new.kind, balance=_number(new.balance, "balance"), label=new.label
+            self._engine,
+            kind=new.kind,
+            balance=_number(new.balance, "balance"),
+            label=new.label,
+            spot={coin.upper(): _number(amount, f"spot: {coin}") for coin, amount in new.spot.items()},
         )
+        if new.client_ids is not ClientIds.PENDING:
+            self._engine.set_client_ids(account, new.client_ids)
         return credentials(account)
+
+    async def _change_account(self, request: web.Request) -> object:
+        account, change = self._found(request), await _body(request, AccountChange)
+        self._engine.set_client_ids(account, change.client_ids)
+        return {"id": account.id, "client_ids": change.client_ids.value}
+
+    async def _deposit(self, request: web.Request) -> object:
+        """More money into one wallet; answers with what the account holds then."""
+        account, new = self._found(request), await _body(request, NewDeposit)
+        amount = _number(new.amount, "amount")
+        self._engine.spot.deposit(account, new.wallet, new.coin.upper(), amount)
+        return {"balance": text(account.record.wallet), "spot": spot_shapes.coins(account)}
 
     def _found(self, request: web.Request) -> Account:
         name = request.match_info["id"]
@@ -172,6 +223,7 @@ class Control:
             "kind": record.kind,
             "label": record.label,
             "position_mode": record.position_mode.value,
+            "client_ids": record.client_ids.value,
             "balance": text(record.wallet),
             "equity": text(funds.equity),
             "available": text(funds.available),
@@ -180,12 +232,15 @@ class Control:
                 for position in account.positions.values()
             ],
             "orders": [shapes.order_row(order, "status") for order in account.orders.values()],
-            "plans": [shapes.plan_row(plan) for plan in account.plans.values()],
+            "plans": [planrows.pending_row(plan) for plan in account.plans.values()],
+            "spot": spot_shapes.coins(account),
+            "spot_orders": [spot_shapes.order(order) for order in account.spot.orders.values()],
+            "spot_plans": [spot_shapes.plan_row(plan) for plan in account.spot.plans.values()],
         }
 
     async def _ledger(self, request: web.Request) -> object:
         account = self._found(request)
-        after, limit = _whole(request, "after", 0), _whole(request, "limit", 100_000)
+        after, limit = whole(request, "after", 0), whole(request, "limit", 100_000)
         return [
             {
                 "seq": entry.seq,
@@ -195,6 +250,8 @@ class Control:
                 "symbol": entry.symbol,
                 "amount": text(entry.amount),
                 "balance": text(entry.balance),
+                "coin": entry.coin,
+                "wallet": entry.wallet,
             }
             for entry in self._engine.entries(account, after, limit)
         ]
@@ -202,15 +259,19 @@ class Control:
     async def _price(self, request: web.Request) -> object:
         wanted = await _body(request, NewPrice)
         symbol = wanted.symbol.upper()
-        if wanted.price is None:
+        held = wanted.price is not None or wanted.mark is not None
+        if held:
+            mark = None if wanted.mark is None else _number(wanted.mark, "mark")
+            price = self._hub.find(symbol)[0].last if wanted.price is None else wanted.price
+            price = _number(price, "price")
+            self._hub.override_price(symbol, price, mark)
+            self._store.keep_price(symbol, price, mark)
+        else:
             self._hub.release_price(symbol)
             self._store.keep_price(symbol, None)
-        else:
-            price = _number(wanted.price, "price")
-            self._hub.override_price(symbol, price)
-            self._store.keep_price(symbol, price)
         state = self._hub.find(symbol)[0]
-        return {"symbol": symbol, "price": text(state.last), "overridden": wanted.price is not None}
+        shown: dict[str, object] = {"symbol": symbol, "price": text(state.last), "overridden": held}
+        return shown if wanted.mark is None else shown | {"mark": text(state.mark)}
 
     async def _symbol(self, request: web.Request) -> object:
         new = await _body(request, NewSymbol)
@@ -251,10 +312,15 @@ class Control:
         """Returns when the market has been played up to the new time."""
         change = await _body(request, ClockChange)
         if change.speed is not None:
+            if change.speed and self._lockstep.on:
+                raise UsageError("in lock-step the clock is only advanced: DELETE /control/lockstep first")
             self._clock.set_speed(change.speed)
         if change.advance_ms is not None:
-            self._clock.advance(change.advance_ms)
-            await self._tape.settled()
+            if self._lockstep.on:
+                await self._lockstep.step(change.advance_ms)
+            else:
+                self._clock.advance(change.advance_ms)
+                await self._tape.settled()
         return {"now_ns": self._clock.now_ns(), "speed": self._clock.speed}
 
     async def _state(self, request: web.Request) -> object:
@@ -262,6 +328,7 @@ class Control:
         return {
             **self._status(),
             "clock": {"now_ns": self._clock.now_ns(), "speed": self._clock.speed},
+            "playback": self._tape.progress(),
             "accounts": [
                 {
                     "id": account.id,
@@ -317,7 +384,7 @@ def _number(value: Number, name: str) -> Decimal:
     return number
 
 
-def _whole(request: web.Request, name: str, default: int) -> int:
+def whole(request: web.Request, name: str, default: int) -> int:
     value = request.query.get(name, "")
     if not value:
         return default

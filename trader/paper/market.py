@@ -144,13 +144,19 @@ class MarketHub:
         self._emit(SymbolAdded(state))
         return state
 
-    def override_price(self, symbol: str, price: Decimal) -> None:
-        """Hold ``symbol`` (on every market) at ``price`` with a modelled book; the tape is not heard."""
+    def override_price(self, symbol: str, price: Decimal, mark: Decimal | None = None) -> None:
+        """Hold ``symbol`` (on every market) at ``price`` with a modelled book; the tape is not heard.
+
+        ``mark`` holds the mark price apart from it; without one the mark follows the price.
+        """
         found = self.find(symbol)
         for state in found:
             self._check_price(state.spec, price)
+            if mark is not None:
+                self._check_price(state.spec, mark)
         for state in found:
             state.overridden = True
+            state.held_mark = mark
             held = to_step(price, state.spec.tick)
             book = ModelledBook(state.spec, held, state.daily_volume, state.volatility)
             self._hold(state, held, book, released=False)
@@ -161,6 +167,7 @@ class MarketHub:
             if not state.overridden:
                 continue
             state.overridden = False
+            state.held_mark = None
             price = state.last if state.tape_last is None else state.tape_last
             if state.tape_last is None and isinstance(state.tape_book, ModelledBook):
                 state.tape_book.move(price)
@@ -171,11 +178,19 @@ class MarketHub:
         if status == before:
             return
         state.status = status
+        if status == "pre_open":
+            state.book = Book(state.spec.tick)
+        self._plan()
         if before == "pre_open":
             state.book = state.tape_book
         self._emit(StatusChanged(state, before))
         if before == "pre_open":
             self._book_changed(state, self.now_ns)
+
+    def respecify(self, state: MarketState, spec: ContractSpec) -> None:
+        """Other tiers, fees or opening of a symbol; tick and step stay what they are."""
+        state.spec = spec
+        self._plan()
 
     def set_funding(
         self,
@@ -291,6 +306,8 @@ class MarketHub:
         state.minutes.roll(ns)
         if state.market != FUTURES:
             state.mark = state.index = state.last
+        elif state.held_mark is not None:
+            state.mark = state.held_mark
         elif state.tape_marks is None or state.overridden:
             bid, ask = state.book.best_bid, state.book.best_ask
             last = float(state.last)
@@ -305,7 +322,7 @@ class MarketHub:
         now = max(self.clock.now_ns(), self.now_ns)
         self.tick(now)
         state.last = price
-        state.mark, state.index = (price, price)
+        state.mark, state.index = (state.held_mark or price, price)
         if released and state.tape_marks is not None:
             state.mark, state.index = state.tape_marks
         state.marks.reset(float(price), now)
@@ -321,6 +338,8 @@ class MarketHub:
 
     def _settle(self, state: MarketState) -> None:
         due = state.next_funding_ns
+        if not state.settled or state.settled[-1].ns < due:
+            state.settled.append(Funding(due, state.funding_rate, state.funding_interval_h))
         self._emit(FundingDue(state, state.funding_rate, state.mark, due))
         if state.next_funding_ns == due:
             self._next_funding(state, due)

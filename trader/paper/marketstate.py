@@ -12,16 +12,18 @@ import msgspec
 from trader.paper.book import Book
 from trader.paper.contract import FUTURES, ContractSpec, Market, Side
 from trader.paper.marks import MarkModel
-from trader.paper.minutes import Candle, Minutes
+from trader.paper.minutes import MINUTE, Candle, Minutes
 from trader.paper.modelled import ModelledBook
 
-Status = Literal["pre_open", "open", "maintain", "limit_open", "off"]
-"""In no venue's words; Bitget futures say listed, normal, maintain, limit_open, off; spot says gray,
-online, halt, halt, offline. Only ``open`` admits entries."""
+Status = Literal["pre_open", "open", "maintain", "limit_open", "restricted", "off"]
+"""In no venue's words; Bitget futures say listed, normal, maintain, limit_open, restrictedAPI, off; spot says
+gray, online, halt, halt, halt, offline. Only ``open`` admits entries (see engine/statuses.py)."""
 
 MAX_TRADES = 200
 MAX_CANDLES = 1000
+MAX_SETTLEMENTS = 1000
 DEFAULT_FUNDING_RATE = Decimal("0.0001")
+_DAY = 86_400_000_000_000
 
 
 class PublicTrade(msgspec.Struct, frozen=True):
@@ -50,7 +52,9 @@ class MarketState:
     """One symbol, changed in place by the hub.
 
     ``book`` is what orders trade against now: the tape's, or a modelled one while the price is
-    overridden, or an empty one before the opening. ``ts_ns`` is the time of the last change, ``seq``
+    overridden, or an empty one before the opening. ``held_mark`` is a mark price that the control API
+    holds apart from the last one while overridden; ``settled`` the funding settlements so far, oldest
+    first. ``ts_ns`` is the time of the last change, ``seq``
     counts book changes. Volumes are of the last 24 hours.
     """
 
@@ -70,11 +74,13 @@ class MarketState:
         self.funding_interval_h = spec.funding_interval_h
         self.funding_source: FundingSource | None = None
         self.next_funding_ns = 0
+        self.settled: deque[Funding] = deque(maxlen=MAX_SETTLEMENTS)
         self.seq = 0
         self.ts_ns = ns
         self.minutes = Minutes(price, ns)
         self.trades: deque[PublicTrade] = deque(maxlen=MAX_TRADES)
         self.overridden = False
+        self.held_mark: Decimal | None = None
         self.tape_last: Decimal | None = None
         self.tape_marks: tuple[Decimal, Decimal] | None = None
         self.trade_count = 0
@@ -102,8 +108,16 @@ class MarketState:
         return self.minutes.quote_volume
 
     @property
+    def open_utc(self) -> Decimal:
+        """The price at 00:00 UTC, or the first one known of today."""
+        kept = self.minutes.candles
+        day = kept[-1].open_ns // _DAY * _DAY
+        return kept[max(0, (day - kept[0].open_ns) // MINUTE)].open
+
+    @property
     def trading(self) -> bool:
-        return self.status == "open"
+        """True while orders are matched; what may come in is another question (engine/statuses.py)."""
+        return self.status in ("open", "limit_open", "restricted")
 
     def candles(self, count: int = MAX_CANDLES) -> list[Candle]:
         """The newest one-minute candles, oldest first; the last one is still growing."""

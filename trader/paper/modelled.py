@@ -77,6 +77,8 @@ class ModelledBook(Book):
         self._bid: Level | None = None
         self._ask: Level | None = None
 
+    recovers = True
+
     # Book's readers
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import logging
 import signal
 import ssl
@@ -17,15 +18,24 @@ import msgspec
 import trustme
 from aiohttp import web
 
-from shared.errors import PortBusyError, StartError, TapeError
+from shared.errors import PortBusyError, StartError, TapeError, UsageError
+from trader.paper import symbolchange
 from trader.paper.clientfaults import expect, server_log
-from trader.paper.contract import default_spec
+from trader.paper.contract import FUTURES, SPOT, default_spec
 from trader.paper.control import Control, credentials, make_account
+from trader.paper.door import Door
 from trader.paper.engine.engine import Engine
+from trader.paper.faces.bitget.limits import VenueLimits
 from trader.paper.faces.bitget.rest import RestFace
-from trader.paper.faces.bitget.ws import WsFace, WsOptions
-from trader.paper.market import MarketHub
+from trader.paper.faces.bitget.ws import WsFace
+from trader.paper.faultcontrol import FaultControl
+from trader.paper.faults.wire import Wire
+from trader.paper.gate import Gate
+from trader.paper.latency import Latency, Ways
+from trader.paper.lockstep import LockStep
+from trader.paper.market import FundingDue, MarketEvent, MarketHub
 from trader.paper.notices import NoticeBoard
+from trader.paper.pacecontrol import PaceControl
 from trader.paper.state import SqliteStore
 from trader.paper.tapeclock import TapeClock
 from trader.paper.tapes import open_tape
@@ -40,7 +50,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """``home`` is the product's home; state goes to ``home/paper``. Without one nothing survives.
 
     ``accounts`` classic accounts with ``balance`` USDT exist at start; after a restart they are the
-    same ones. ``limits`` off lifts all request limits (benches).
+    same ones. ``start_ns`` is where tape time starts (now, when it is not given). ``limits`` off lifts all limits of pace (benches); ``venue`` sets the limits one by one.
     """
 
     port: int = 9500
@@ -52,8 +62,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     home: Path | None = None
     host: str = "127.0.0.1"
     limits: bool = True
-    ws_idle_s: float = 120.0
-    ws_life_s: float = 86_400.0
+    latency: Ways = Ways()
+    start_ns: int | None = None
+    venue: VenueLimits = VenueLimits()
 
 
 class PaperServer:
@@ -62,24 +73,31 @@ class PaperServer:
     def __init__(self, options: Options) -> None:
         self.options = options
         folder = options.home / "paper" if options.home is not None else None
-        self.clock = TapeClock(options.speed)
+        self.clock = TapeClock(options.speed, start_ns=options.start_ns)
         self.hub = MarketHub(self.clock)
         self.tape = open_tape(options.tape, self.hub, self.clock)
         self.tape.prepare()
         self.store = SqliteStore(folder)
         self.engine = Engine(self.hub, self.store)
         self._restore_market()
+        self.hub.subscribe(self._settled)
         self.engine.arm()
         self.board = NoticeBoard(folder / "notices.json" if folder is not None else None)
-        self.rest = RestFace(self.engine, self.hub, limits=options.limits)
-        ws_options = WsOptions(options.ws_idle_s, options.ws_life_s, options.limits)
-        self.ws = WsFace(self.engine, self.hub, ws_options)
+        self.door = Door(self.engine)
+        venue = options.venue if options.limits else options.venue.unpaced()
+        lockstep = LockStep(self.clock, self.tape)
+        self.gate = Gate(self.clock, Latency(options.latency), lockstep)
+        self.rest = RestFace(
+            self.engine, self.hub, limits=options.limits, venue=venue, wall=self.door.wall, gate=self.gate
+        )
+        self.ws = WsFace(self.rest, self.door, venue)
         self.ready: dict[str, object] = {}
         self._folder = folder
         self._broken: asyncio.Future[None] | None = None
         self.store.on_failure = self._state_failed
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self._runner: web.AppRunner | None = None
+        self._listener: asyncio.Server | None = None
 
     def _restore_market(self) -> None:
         """Symbols and held prices of the control API; symbols that are traded but left the tape."""
@@ -89,21 +107,37 @@ class PaperServer:
         for symbol, price in self.engine.unheard():
             log.warning("the tape does not carry %s, which is traded: it stands at %s", symbol, price)
             self.hub.add(default_spec(symbol, price), price)
+        for symbol, price in self.engine.spot.unheard():
+            log.warning("the tape does not carry %s, which has spot orders: it stands at %s", symbol, price)
+            self.hub.add(default_spec(symbol, price, market=SPOT), price)
+        marks = self.store.marks()
         for symbol, price in self.store.prices().items():
             if self.hub.get("futures", symbol) or self.hub.get("spot", symbol):
-                self.hub.override_price(symbol, price)
+                self.hub.override_price(symbol, price, marks.get(symbol))
+        for key, change in self.store.changes().items():
+            if key in self.hub.states:
+                try:
+                    symbolchange.restore(self.hub, self.hub.states[key], change)
+                except UsageError as error:
+                    log.warning("%s: its change is left out, it does not fit any more: %s", key[1], error)
+        for state in self.hub.states.values():
+            state.settled.extend(self.store.settlements(state.symbol) if state.market == FUTURES else ())
+
+    def _settled(self, event: MarketEvent) -> None:
+        """Keep the history of funding; settlements missed while no market ran are none."""
+        if isinstance(event, FundingDue) and event.state.settled:
+            self.store.keep_settlement(event.symbol, event.state.settled[-1])
 
     async def start(self) -> dict[str, object]:
         """Listen; returns the ready line's content. ``PortBusyError`` when the port is taken."""
-        runner = web.AppRunner(
-            self._app(), access_log=None, keepalive_timeout=_KEEPALIVE_S, logger=server_log
-        )
+        runner = web.AppRunner(self._app(), access_log=None, logger=server_log)
         await runner.setup()
         self._runner = runner
         context, ca_file = self._tls() if self.options.tls else (None, None)
-        site = web.TCPSite(runner, self.options.host, self.options.port, ssl_context=context, backlog=1024)
         try:
-            await site.start()
+            self._listener = await asyncio.get_running_loop().create_server(
+                self._protocol, self.options.host, self.options.port, ssl=context, backlog=1024
+            )
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 raise PortBusyError(
@@ -111,9 +145,16 @@ class PaperServer:
                     "stop what listens there, or choose another with --port"
                 ) from None
             raise StartError(f"cannot listen on {self.options.host}:{self.options.port}: {error}") from None
-        port = runner.addresses[0][1]
+        port = self._listener.sockets[0].getsockname()[1]
         self.ready = self._describe(port, ca_file)
         return self.ready
+
+    def _protocol(self) -> Wire:
+        assert self._runner is not None
+        assert self._runner.server is not None
+        return self.door.protocol(
+            self._runner.server, access_log=None, keepalive_timeout=_KEEPALIVE_S, logger=server_log
+        )
 
     def _describe(self, port: int, ca_file: Path | None) -> dict[str, object]:
         secure = "s" if ca_file else ""
@@ -150,12 +191,20 @@ class PaperServer:
             store=self.store,
             board=self.board,
             status=self.status,
+            lockstep=self.gate.lockstep,
         )
-        app.add_routes(self.board.routes())
-        app.add_routes(control.routes())
-        app.router.add_get("/v2/ws/public", self.ws.handle, expect_handler=expect)
-        app.router.add_get("/v2/ws/private", self.ws.handle, expect_handler=expect)
-        app.router.add_route("*", "/{tail:.*}", self.rest.handle, expect_handler=expect)
+        guard = self.door.guard
+        app.add_routes(
+            [
+                web.RouteDef(made.method, made.path, guard(made.handler), made.kwargs)
+                for made in self.board.routes()
+            ]
+        )
+        parts = {**FaultControl(self.door).routes(), **PaceControl(self.engine, self.gate).routes()}
+        app.add_routes(control.routes(parts))
+        app.router.add_get("/v2/ws/public", guard(self.ws.handle), expect_handler=expect)
+        app.router.add_get("/v2/ws/private", guard(self.ws.handle), expect_handler=expect)
+        app.router.add_route("*", "/{tail:.*}", guard(self.rest.handle), expect_handler=expect)
         return app
 
     def status(self) -> dict[str, object]:
@@ -202,9 +251,13 @@ class PaperServer:
             self._broken.cancel()
 
     async def stop(self) -> None:
+        self.door.close()
+        if self._listener is not None:
+            self._listener.close()
         await self.ws.close()
         if self._runner is not None:
             await self._runner.cleanup()
+        self.engine.keep_trails()
         self.store.close()
         if self._temporary is not None:
             self._temporary.cleanup()
@@ -223,6 +276,7 @@ async def serve(options: Options, announce: Callable[[dict[str, object]], None] 
     tape: asyncio.Task[None] | None = None
     try:
         ready = await server.start()
+        _calm_collector()
         tape = loop.create_task(server.run())
         (announce or _print)(ready)
         waiting = loop.create_task(stopping.wait())
@@ -237,6 +291,13 @@ async def serve(options: Options, announce: Callable[[dict[str, object]], None] 
         await server.stop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
+
+
+def _calm_collector() -> None:
+    """The usual thresholds look for cycles at every few hundred levels of a book: look less often."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 def _print(ready: dict[str, object]) -> None:

@@ -21,10 +21,13 @@ import msgspec
 
 from shared.errors import AlreadyRunningError, StartError
 from trader.paper.contract import ContractSpec
-from trader.paper.engine.batch import Batch, Query, Restored
-from trader.paper.engine.model import AccountRecord, Entry, Fill, Kind, Order, Plan, PlanState, Position
+from trader.paper.engine.batch import Batch, PlanQuery, Query, Restored
+from trader.paper.engine.model import AccountRecord, Bill, Entry, Fill, Kind, Order, Plan, PlanState, Position
+from trader.paper.marketstate import MAX_SETTLEMENTS, Funding
+from trader.paper.state_spot import SpotTables
+from trader.paper.symbolchange import KeptChange
 
-_VERSION = 1
+_VERSION = 2
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS accounts (id INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS orders (
@@ -46,16 +49,41 @@ CREATE TABLE IF NOT EXISTS closed (
 CREATE INDEX IF NOT EXISTS closed_account ON closed (account, id);
 CREATE TABLE IF NOT EXISTS plans (
     id INTEGER PRIMARY KEY, account INTEGER NOT NULL, symbol TEXT NOT NULL, live INTEGER NOT NULL,
-    ns INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
+    ns INTEGER NOT NULL, body BLOB NOT NULL, client_id TEXT NOT NULL DEFAULT '',
+    kind TEXT NOT NULL DEFAULT '', state TEXT NOT NULL DEFAULT '') STRICT;
 CREATE INDEX IF NOT EXISTS plans_account ON plans (account, live, id);
 CREATE TABLE IF NOT EXISTS entries (
     account INTEGER NOT NULL, seq INTEGER NOT NULL, body BLOB NOT NULL,
     PRIMARY KEY (account, seq)) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS totals (kind TEXT PRIMARY KEY, amount TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS bills (
+    id INTEGER PRIMARY KEY, account INTEGER NOT NULL, symbol TEXT NOT NULL, kind TEXT NOT NULL,
+    ns INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
+CREATE INDEX IF NOT EXISTS bills_account ON bills (account, id);
+CREATE TABLE IF NOT EXISTS totals (
+    kind TEXT NOT NULL, coin TEXT NOT NULL, amount TEXT NOT NULL, PRIMARY KEY (kind, coin)) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS symbols (
     market TEXT NOT NULL, symbol TEXT NOT NULL, price TEXT NOT NULL, spec BLOB NOT NULL,
     PRIMARY KEY (market, symbol)) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS symbol_changes (
+    market TEXT NOT NULL, symbol TEXT NOT NULL, body BLOB NOT NULL,
+    PRIMARY KEY (market, symbol)) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS settlements (
+    symbol TEXT NOT NULL, ns INTEGER NOT NULL, rate TEXT NOT NULL, interval_h INTEGER NOT NULL,
+    PRIMARY KEY (symbol, ns)) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS marks (symbol TEXT PRIMARY KEY, mark TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS prices (symbol TEXT PRIMARY KEY, price TEXT NOT NULL) STRICT, WITHOUT ROWID;
+"""
+
+#: Version 1 knew one coin: its counter accounts were those of USDT.
+_FROM_1 = """
+BEGIN;
+ALTER TABLE totals RENAME TO totals_of_usdt;
+CREATE TABLE totals (
+    kind TEXT NOT NULL, coin TEXT NOT NULL, amount TEXT NOT NULL, PRIMARY KEY (kind, coin)) STRICT, WITHOUT ROWID;
+INSERT INTO totals SELECT kind, 'USDT', amount FROM totals_of_usdt;
+DROP TABLE totals_of_usdt;
+PRAGMA user_version = 2;
+COMMIT;
 """
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -85,25 +113,43 @@ class SqliteStore:
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
             where = str(path)
         try:
-            self._db = sqlite3.connect(where, isolation_level=None)
-            # A store that nobody closed (an engine in memory) lets its database go with it.
+            # A store that nobody closed (an engine in memory) lets its database go with it, in whichever
+            # thread the garbage is collected.
+            self._db = sqlite3.connect(where, isolation_level=None, check_same_thread=False)
             weakref.finalize(self, self._db.close)
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")
             self._db.execute("PRAGMA journal_size_limit = 16777216")
             (version,) = self._db.execute("PRAGMA user_version").fetchone()
+            if version == 1:
+                self._db.executescript(_FROM_1)
+                version = 2
             if version not in (0, _VERSION):
                 raise StartError(
                     f"the state in {folder} is of version {version}, this program reads {_VERSION}: "
                     "use the program that wrote it, or move the folder away"
                 )
             self._db.executescript(_SCHEMA)
+            self._widen_plans()
+            self.spot = SpotTables(self._db)
             self._db.execute(f"PRAGMA user_version = {_VERSION}")
         except sqlite3.DatabaseError as error:
             self._unlock()
             raise StartError(
                 f"the state in {folder} cannot be read ({error}): move the folder away"
             ) from error
+
+    def _widen_plans(self) -> None:
+        """A file of before the plans' own columns gets them, filled."""
+        known = {name for _, name, *_ in self._db.execute("PRAGMA table_info(plans)")}
+        if "kind" in known:
+            return
+        self._db.execute("BEGIN")
+        for name in ("client_id", "kind", "state"):
+            self._db.execute(f"ALTER TABLE plans ADD COLUMN {name} TEXT NOT NULL DEFAULT ''")
+        rows = [_plan_row(plan) for plan in self._all(Plan, "SELECT body FROM plans")]
+        self._db.executemany("INSERT OR REPLACE INTO plans VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        self._db.execute("COMMIT")
 
     def close(self) -> None:
         self._db.close()
@@ -136,16 +182,18 @@ class SqliteStore:
             if batch.positions:
                 self._write_positions(batch)
             if batch.plans:
-                rows = [
-                    (p.id, p.account, p.symbol, p.state is PlanState.LIVE, p.created_ns, _encode(p))
-                    for p in batch.plans.values()
-                ]
-                run("INSERT OR REPLACE INTO plans VALUES (?, ?, ?, ?, ?, ?)", rows)
+                rows = [_plan_row(p) for p in batch.plans.values()]
+                run("INSERT OR REPLACE INTO plans VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
             if batch.entries:
                 rows = [(e.account, e.seq, _encode(e)) for e in batch.entries]
                 run("INSERT INTO entries VALUES (?, ?, ?)", rows)
-                rows = [(kind.value, str(amount)) for kind, amount in batch.totals.items()]
-                run("INSERT OR REPLACE INTO totals VALUES (?, ?)", rows)
+                rows = [(kind.value, coin, str(amount)) for (kind, coin), amount in batch.totals.items()]
+                run("INSERT OR REPLACE INTO totals VALUES (?, ?, ?)", rows)
+            if batch.bills:
+                rows = [(b.id, b.account, b.symbol, b.kind.value, b.ns, _encode(b)) for b in batch.bills]
+                run("INSERT INTO bills VALUES (?, ?, ?, ?, ?, ?)", rows)
+            if batch.spot.accounts:
+                self.spot.write(batch.spot)
             self._db.execute("COMMIT")
         except BaseException as error:
             if self._db.in_transaction:
@@ -171,10 +219,11 @@ class SqliteStore:
             plans=self._all(Plan, "SELECT body FROM plans WHERE live ORDER BY id"),
         )
         restored.positions.sort(key=lambda position: position.id)
-        for kind, amount in self._db.execute("SELECT kind, amount FROM totals"):
-            restored.totals[Kind(kind)] = Decimal(amount)
-        highest = [position.id for position in restored.positions]
-        for table in ("orders", "fills", "plans", "closed"):
+        for kind, coin, amount in self._db.execute("SELECT kind, coin, amount FROM totals"):
+            restored.totals[(Kind(kind), coin)] = Decimal(amount)
+        restored.spot = self.spot.load()
+        highest = [*(position.id for position in restored.positions), restored.spot.last_id]
+        for table in ("orders", "fills", "plans", "closed", "bills"):
             (number,) = self._db.execute(f"SELECT max(id) FROM {table}").fetchone()  # noqa: S608  (fixed names)
             highest.append(number or 0)
         # Ids given to what has no row of its own (client ids made here) came after the highest row.
@@ -203,7 +252,21 @@ class SqliteStore:
         return self._one(Plan, "SELECT body FROM plans WHERE id = ? AND account = ?", number, account)
 
     def plans(self, account: int, query: Query) -> list[Plan]:
-        return self._page(Plan, "plans", account, query, "live = 0")
+        if not isinstance(query, PlanQuery):
+            return self._page(Plan, "plans", account, query, "live = 0")
+        conditions, values = ["live = 0"], list[object]()
+        for value, condition in (
+            (query.order_id, "id = ?"),
+            (query.client_id, "client_id = ?"),
+            (query.state, "state = ?"),
+        ):
+            if value:
+                conditions.append(condition)
+                values.append(value)
+        if query.kinds:
+            conditions.append(f"kind IN ({', '.join('?' * len(query.kinds))})")
+            values += query.kinds
+        return self._page(Plan, "plans", account, query, " AND ".join(conditions), *values)
 
     def closed(self, account: int, query: Query) -> list[Position]:
         return self._page(Position, "closed", account, query, "1")
@@ -217,6 +280,9 @@ class SqliteStore:
             limit,
         )
 
+    def bills(self, account: int, query: Query) -> list[Bill]:
+        return self._page(Bill, "bills", account, query, "1")
+
     # control: symbols and held prices
 
     def keep_symbol(self, spec: ContractSpec, price: Decimal) -> None:
@@ -225,13 +291,45 @@ class SqliteStore:
             (spec.market, spec.symbol, str(price), _encode(spec)),
         )
 
-    def keep_price(self, symbol: str, price: Decimal | None) -> None:
-        """The price that the control API holds a symbol at; ``None`` = given back to the tape."""
+    def keep_price(self, symbol: str, price: Decimal | None, mark: Decimal | None = None) -> None:
+        """The price and mark that the control API holds a symbol at; ``None`` = given back to the tape."""
+        self._db.execute("DELETE FROM marks WHERE symbol = ?", (symbol,))
+        if mark is not None:
+            self._db.execute("INSERT INTO marks VALUES (?, ?)", (symbol, str(mark)))
         if price is None:
             self._db.execute("DELETE FROM prices WHERE symbol = ?", (symbol,))
         else:
             self._db.execute("INSERT OR REPLACE INTO prices VALUES (?, ?)", (symbol, str(price)))
             self._db.execute("UPDATE symbols SET price = ? WHERE symbol = ?", (str(price), symbol))
+
+    def marks(self) -> dict[str, Decimal]:
+        rows = self._db.execute("SELECT symbol, mark FROM marks").fetchall()
+        return {symbol: Decimal(mark) for symbol, mark in rows}
+
+    def keep_change(self, market: str, symbol: str, kept: KeptChange) -> None:
+        self._db.execute(
+            "INSERT OR REPLACE INTO symbol_changes VALUES (?, ?, ?)", (market, symbol, _encode(kept))
+        )
+
+    def changes(self) -> dict[tuple[str, str], KeptChange]:
+        """By market and symbol."""
+        rows = self._db.execute("SELECT market, symbol, body FROM symbol_changes").fetchall()
+        decode = msgspec.msgpack.Decoder(KeptChange).decode
+        return {(market, symbol): decode(body) for market, symbol, body in rows}
+
+    def keep_settlement(self, symbol: str, settled: Funding) -> None:
+        self._db.execute(
+            "INSERT OR IGNORE INTO settlements VALUES (?, ?, ?, ?)",
+            (symbol, settled.ns, str(settled.rate), settled.interval_h),
+        )
+
+    def settlements(self, symbol: str) -> list[Funding]:
+        """The newest ones that are kept, oldest first; older ones are forgotten."""
+        sql = "SELECT ns, rate, interval_h FROM settlements WHERE symbol = ? ORDER BY ns DESC LIMIT ?"
+        rows = self._db.execute(sql, (symbol, MAX_SETTLEMENTS)).fetchall()
+        if len(rows) == MAX_SETTLEMENTS:
+            self._db.execute("DELETE FROM settlements WHERE symbol = ? AND ns < ?", (symbol, rows[-1][0]))
+        return [Funding(ns, Decimal(rate), hours) for ns, rate, hours in reversed(rows)]
 
     def symbols(self) -> list[StoredSymbol]:
         rows = self._db.execute("SELECT spec, price FROM symbols ORDER BY market, symbol").fetchall()
@@ -254,13 +352,16 @@ class SqliteStore:
         found = self._all(kind, sql, *values)
         return found[0] if found else None
 
-    def _page(self, kind: type[T], table: str, account: int, query: Query, extra: str) -> list[T]:
-        conditions, values = ["account = ?", extra], list[object]([account])
+    def _page(
+        self, kind: type[T], table: str, account: int, query: Query, extra: str, *given: object
+    ) -> list[T]:
+        conditions, values = ["account = ?", extra], list[object]([account, *given])
         for value, condition in (
             (query.symbol, "symbol = ?"),
             (query.before, "id < ?"),
             (query.since_ns, "ns >= ?"),
             (query.until_ns, "ns <= ?"),
+            (query.kind, "kind = ?"),
         ):
             if value:
                 conditions.append(condition)
@@ -268,6 +369,12 @@ class SqliteStore:
         where = " AND ".join(conditions)
         sql = f"SELECT body FROM {table} WHERE {where} ORDER BY id DESC LIMIT ?"  # noqa: S608  (fixed names)
         return self._all(kind, sql, *values, query.limit)
+
+
+def _plan_row(plan: Plan) -> Row:
+    live = plan.state is PlanState.LIVE
+    row = (plan.id, plan.account, plan.symbol, live, plan.created_ns, _encode(plan))
+    return (*row, plan.client_id, plan.kind.value, plan.state.value)
 
 
 def _locked(path: Path) -> int:

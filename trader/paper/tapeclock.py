@@ -27,6 +27,8 @@ class TapeClock:
         self._base_ns = clock.now_ns() if start_ns is None else start_ns
         self._base_wall_ns = clock.monotonic_ns()
         self._ppm = 0
+        self.leapt_ns = self._base_ns
+        """Where the last ``advance`` ended."""
         self._sleepers: set[asyncio.Future[None]] = set()
         self.set_speed(speed)
 
@@ -51,7 +53,12 @@ class TapeClock:
         """Move on by ``ms`` milliseconds of tape time; the new time. Never backwards."""
         if not 0 <= ms <= MAX_ADVANCE_MS:
             raise UsageError(f"advance_ms must be between 0 and {MAX_ADVANCE_MS}, not {ms}")
-        self._rebase(ms * clock.MILLISECOND)
+        return self.advance_ns(ms * clock.MILLISECOND)
+
+    def advance_ns(self, ns: int) -> int:
+        """The same in nanoseconds, for a step that was checked already."""
+        self._rebase(max(0, ns))
+        self.leapt_ns = self._base_ns
         self._wake()
         return self.now_ns()
 

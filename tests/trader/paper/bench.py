@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Literal
 
 import msgspec
 
@@ -22,6 +23,7 @@ from trader.paper.engine.model import (
     Position,
     Preset,
     Reference,
+    SelfTrade,
 )
 from trader.paper.engine.protection import NewPlan
 from trader.paper.market import MarketHub, MarketState
@@ -93,9 +95,9 @@ class Bench:
         state.tape_book.snapshot(bids, asks)
         self.hub.feed_book(state, self.now())
 
-    def trade(self, symbol: str, price: str) -> None:
+    def trade(self, symbol: str, price: str, size: str = "1", taker: Literal["buy", "sell"] = "buy") -> None:
         """A public trade; the book stays as it is."""
-        self.hub.feed_trade(self.state(symbol), D(price), D(1), "buy", self.now())
+        self.hub.feed_trade(self.state(symbol), D(price), D(size), taker, self.now())
 
     def account(self, balance: Decimal | int | str = 10_000, kind: str = "classic") -> Account:
         number = len(self.engine.accounts) + 1
@@ -119,6 +121,7 @@ class Bench:
         tp: str | Decimal | None = None,
         sl: str | Decimal | None = None,
         client: str = "",
+        stp: SelfTrade = SelfTrade.NONE,
     ) -> Order:
         new = NewOrder(
             symbol=symbol,
@@ -129,6 +132,7 @@ class Bench:
             price=None if price is None else D(price),
             force=force,
             client_id=client,
+            self_trade=stp,
             hedge_close=close,
             reduce_only=reduce,
             preset=Preset(take_profit=None if tp is None else D(tp), stop_loss=None if sl is None else D(sl)),
@@ -188,7 +192,7 @@ class Bench:
                     ]
                     for a in core.accounts.values()
                 ],
-                "totals": core.totals,
+                "totals": {f"{kind}/{coin}": amount for (kind, coin), amount in core.totals.items()},
                 "liquidations": sorted(core.liquidation_prices.items()),
                 "resting": sorted(core.resting),
             },

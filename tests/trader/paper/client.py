@@ -7,6 +7,7 @@ import base64
 import hashlib
 import hmac
 import json
+import ssl
 from types import TracebackType
 from typing import Any
 
@@ -45,13 +46,20 @@ class Answer:
 class Client:
     """One account on one exchange; without credentials only public calls work."""
 
-    def __init__(self, ready: dict[str, Any], account: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        ready: dict[str, Any],
+        account: dict[str, Any] | None = None,
+        context: ssl.SSLContext | None = None,
+    ) -> None:
         self.ready = ready
+        self.context = context
         self.account = account or {}
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Client:
-        self._session = aiohttp.ClientSession()
+        connector = aiohttp.TCPConnector(ssl=self.context) if self.context is not None else None
+        self._session = aiohttp.ClientSession(connector=connector)
         return self
 
     async def __aexit__(

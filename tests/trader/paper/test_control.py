@@ -25,7 +25,9 @@ async def test_accounts(client: Client, caplog: pytest.LogCaptureFixture) -> Non
     assert [(row["seq"], row["kind"], row["amount"], row["balance"]) for row in ledger] == [
         (1, "deposit", "1234.56", "1234.56")
     ]
-    assert set(ledger[0]) == {"seq", "ns", "kind", "ref", "symbol", "amount", "balance"}
+    assert set(ledger[0]) == {
+        "seq", "ns", "kind", "ref", "symbol", "amount", "balance", "coin", "wallet"
+    }  # fmt: skip
     assert made["secret"] not in caplog.text
     assert made["passphrase"] not in caplog.text
     shown = str(await client.control("/state")) + str(await client.control(f"/accounts/{made['id']}"))
@@ -116,7 +118,9 @@ async def test_state_names_everything(client: Client) -> None:
         "orders": 1,
         "plans": 0,
     }
-    assert [row["symbol"] for row in state["symbols"]] == ["BTCUSDT", "ETHUSDT"]
+    assert [(row["market"], row["symbol"]) for row in state["symbols"]] == [
+        ("futures", "BTCUSDT"), ("futures", "ETHUSDT"), ("spot", "BTCUSDT"), ("spot", "ETHUSDT")
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

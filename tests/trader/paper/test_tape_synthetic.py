@@ -79,8 +79,8 @@ async def test_a_seed_is_a_market_bit_for_bit_whatever_the_wall_clock_says() -> 
 
 async def test_every_symbol_visibly_moves() -> None:
     async with playing("synthetic:1") as (tape, hub, events):
-        assert len(hub.states) == 30
-        assert {("futures", "BTCUSDT"), ("futures", "ETHUSDT")} <= hub.states.keys()
+        assert Counter(state.market for state in hub.states.values()) == {"futures": 30, "spot": 2}
+        assert {("futures", "BTCUSDT"), ("spot", "BTCUSDT"), ("spot", "ETHUSDT")} <= hub.states.keys()
         first = {state.symbol: state.last for state in hub.states.values()}
         await advance(tape, 60_000)
         books = Counter(event.symbol for event in events if isinstance(event, BookChanged))
@@ -90,6 +90,7 @@ async def test_every_symbol_visibly_moves() -> None:
         assert len(books) == len(trades) == 30
         moved = [state.symbol for state in hub.states.values() if state.last != first[state.symbol]]
         assert len(moved) >= 25
+        assert hub.states["spot", "BTCUSDT"].last == hub.states["futures", "BTCUSDT"].last
         for state in hub.states.values():
             assert not state.book.crossed
             assert abs(state.last / first[state.symbol] - 1) < Decimal("0.05")

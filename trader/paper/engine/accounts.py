@@ -19,6 +19,7 @@ from trader.paper.engine.model import (
     SymbolSettings,
 )
 from trader.paper.engine.money import ZERO
+from trader.paper.engine.spot_model import SpotHoldings
 
 DEFAULT_LEVERAGE = 10
 
@@ -59,7 +60,17 @@ class Account:
     possible as long as the wallet and the positions stay as they are (``Core.doubt`` empties it).
     """
 
-    __slots__ = ("clients", "locked", "orders", "plan_clients", "plans", "positions", "record", "safe")
+    __slots__ = (
+        "clients",
+        "locked",
+        "orders",
+        "plan_clients",
+        "plans",
+        "positions",
+        "record",
+        "safe",
+        "spot",
+    )
 
     def __init__(self, record: AccountRecord) -> None:
         self.record = record
@@ -70,6 +81,7 @@ class Account:
         self.positions: dict[tuple[str, PositionSide], Position] = {}
         self.locked = ZERO
         self.safe: dict[str, tuple[Decimal, Decimal]] = {}
+        self.spot = SpotHoldings(record)
 
     @property
     def id(self) -> int:
@@ -114,8 +126,9 @@ class Account:
         return None
 
     def guards(self, position: Position) -> Iterator[Plan]:
+        """The protection of a position; conditional orders are not."""
         for plan in self.plans.values():
-            if plan.symbol == position.symbol and plan.side is position.side:
+            if plan.symbol == position.symbol and plan.side is position.side and plan.kind.protects:
                 yield plan
 
     def funds(self, mark: Callable[[Position], Decimal]) -> Funds:

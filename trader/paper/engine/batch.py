@@ -10,13 +10,17 @@ import msgspec
 
 from trader.paper.engine.model import (
     AccountRecord,
+    Bill,
     Entry,
     Fill,
     Kind,
     Order,
     Plan,
+    PlanKind,
+    PlanState,
     Position,
 )
+from trader.paper.engine.spot_batch import SpotBatch, SpotRestored, SpotStore
 
 PositionKey = tuple[int, str, str]
 
@@ -40,10 +44,14 @@ class Batch(msgspec.Struct):
     closed: list[Position] = []
     steps: list[OrderStep] = []
     plan_steps: list[Plan] = []
-    totals: dict[Kind, Decimal] = {}
+    totals: dict[tuple[Kind, str], Decimal] = {}
+    bills: list[Bill] = []
+    spot: SpotBatch = msgspec.field(default_factory=SpotBatch)
 
     def __bool__(self) -> bool:
-        return bool(self.accounts or self.orders or self.positions or self.plans or self.entries)
+        return bool(
+            self.accounts or self.orders or self.positions or self.plans or self.entries or self.spot.accounts
+        )
 
     def order(self, order: Order, fill: Fill | None = None) -> None:
         self.orders[order.id] = order
@@ -58,7 +66,10 @@ class Batch(msgspec.Struct):
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):
-    """A page of history, newest first: ids below ``before``, created inside the times (ns)."""
+    """A page of history, newest first: ids below ``before``, created inside the times (ns).
+
+    ``kind`` is for bills only.
+    """
 
     symbol: str = ""
     order_id: int = 0
@@ -66,6 +77,15 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     since_ns: int = 0
     until_ns: int = 0
     limit: int = 100
+    kind: str = ""
+
+
+class PlanQuery(Query, frozen=True, kw_only=True):
+    """A page of finished plans; empty = any."""
+
+    client_id: str = ""
+    kinds: tuple[PlanKind, ...] = ()
+    state: PlanState | None = None
 
 
 class Restored(msgspec.Struct):
@@ -75,13 +95,16 @@ class Restored(msgspec.Struct):
     orders: list[Order] = []
     positions: list[Position] = []
     plans: list[Plan] = []
-    totals: dict[Kind, Decimal] = {}
+    totals: dict[tuple[Kind, str], Decimal] = {}
     last_id: int = 0
+    spot: SpotRestored = msgspec.field(default_factory=SpotRestored)
 
 
 class Store(Protocol):
     """Where batches go. ``write`` returns when a killed process can no longer lose the batch."""
 
+    @property
+    def spot(self) -> SpotStore: ...
     def write(self, batch: Batch) -> None: ...
     def load(self) -> Restored: ...
     def order(self, account: int, number: int) -> Order | None: ...
@@ -92,3 +115,4 @@ class Store(Protocol):
     def plans(self, account: int, query: Query) -> list[Plan]: ...
     def closed(self, account: int, query: Query) -> list[Position]: ...
     def entries(self, account: int, after: int, limit: int) -> list[Entry]: ...
+    def bills(self, account: int, query: Query) -> list[Bill]: ...

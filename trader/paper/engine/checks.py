@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from enum import StrEnum
 
 from shared.domain.order import OrderType, PositionSide, Side
 from trader.paper.contract import ContractSpec
 from trader.paper.engine.accounts import Account
-from trader.paper.engine.model import NewOrder, Preset
+from trader.paper.engine.core import Core
+from trader.paper.engine.model import ClientIds, NewOrder, Preset
 from trader.paper.engine.money import LARGEST, MOST_DIGITS, decimals, is_multiple, text, times
 from trader.paper.engine.refusals import Reason, Refused
 from trader.paper.market import MarketState
@@ -16,9 +18,12 @@ from trader.paper.market import MarketState
 #: bitget.com contract list: maxProductOrderNum and maxSymbolOrderNum.
 MOST_ORDERS = 400
 MOST_SYMBOL_ORDERS = 200
+#: Assumed: the venue refuses with these limits filled in but does not publish them.
 MOST_PLANS = 200
+MOST_SYMBOL_PLANS = 100
+MOST_GUARDS = 100
 
-_CLIENT_ID = re.compile(r"[0-9A-Za-z_:#\-+ ]{1,64}\Z")
+CLIENT_ID = re.compile(r"[0-9A-Za-z_:#\-+ ]{1,64}\Z")
 
 
 def number(value: Decimal, name: str) -> None:
@@ -27,20 +32,23 @@ def number(value: Decimal, name: str) -> None:
         raise Refused(Reason.BAD_VALUE, name)
 
 
-def client_id(account: Account, wanted: str) -> None:
-    """A client id is unique among *pending* orders only, as on the venue."""
+def client_id(core: Core, account: Account, wanted: str) -> None:
+    """A client id is unique among *pending* orders only, as on the venue, or among all (a switch)."""
     if not wanted:
         return
-    if not _CLIENT_ID.match(wanted):
+    if not CLIENT_ID.match(wanted):
         raise Refused(Reason.BAD_CLIENT_ID, wanted)
-    if wanted in account.clients:
+    used = wanted in account.clients
+    if not used and account.record.client_ids is ClientIds.ALWAYS:
+        used = core.store.order_by_client(account.id, wanted) is not None
+    if used:
         raise Refused(Reason.DUPLICATE_CLIENT_ID, wanted)
 
 
 def plan_client_id(account: Account, wanted: str) -> None:
     if not wanted:
         return
-    if not _CLIENT_ID.match(wanted):
+    if not CLIENT_ID.match(wanted):
         raise Refused(Reason.BAD_CLIENT_ID, wanted)
     if wanted in account.plan_clients:
         raise Refused(Reason.DUPLICATE_CLIENT_ID, wanted)
@@ -99,30 +107,64 @@ def value(spec: ContractSpec, order: NewOrder, price: Decimal) -> None:
         raise Refused(Reason.VALUE_MINIMUM, text(spec.min_notional))
 
 
+class Against(StrEnum):
+    """What a trigger is judged against; the venue has codes of its own for each."""
+
+    LAST = "last"
+    MARK = "mark"
+    ORDER = "order"
+
+
 _WRONG_SIDE = {
-    (PositionSide.LONG, True): Reason.LONG_TAKE_PROFIT_PRICE,
-    (PositionSide.SHORT, True): Reason.SHORT_TAKE_PROFIT_PRICE,
-    (PositionSide.LONG, False): Reason.LONG_STOP_LOSS_PRICE,
-    (PositionSide.SHORT, False): Reason.SHORT_STOP_LOSS_PRICE,
+    Against.MARK: {
+        (PositionSide.LONG, True): Reason.LONG_TAKE_PROFIT_PRICE,
+        (PositionSide.SHORT, True): Reason.SHORT_TAKE_PROFIT_PRICE,
+        (PositionSide.LONG, False): Reason.LONG_STOP_LOSS_PRICE,
+        (PositionSide.SHORT, False): Reason.SHORT_STOP_LOSS_PRICE,
+    },
+    Against.LAST: {
+        (PositionSide.LONG, True): Reason.LONG_TAKE_PROFIT_LAST,
+        (PositionSide.SHORT, True): Reason.SHORT_TAKE_PROFIT_LAST,
+        (PositionSide.LONG, False): Reason.LONG_STOP_LOSS_LAST,
+        (PositionSide.SHORT, False): Reason.SHORT_STOP_LOSS_LAST,
+    },
+    Against.ORDER: {
+        (PositionSide.LONG, True): Reason.LONG_TAKE_PROFIT_ORDER,
+        (PositionSide.SHORT, True): Reason.SHORT_TAKE_PROFIT_ORDER,
+        (PositionSide.LONG, False): Reason.LONG_STOP_LOSS_ORDER,
+        (PositionSide.SHORT, False): Reason.SHORT_STOP_LOSS_ORDER,
+    },
 }
 
 
-def trigger(side: PositionSide, takes_profit: bool, price: Decimal, reference: Decimal) -> None:
+def trigger(
+    side: PositionSide,
+    takes_profit: bool,
+    price: Decimal,
+    reference: Decimal,
+    against: Against = Against.MARK,
+) -> None:
     """A long takes profit above the reference price and stops below it; a short the other way."""
     above = takes_profit == (side is PositionSide.LONG)
     if price <= reference if above else price >= reference:
-        raise Refused(_WRONG_SIDE[(side, takes_profit)], text(reference))
+        raise Refused(_WRONG_SIDE[against][(side, takes_profit)], text(reference))
 
 
-def preset(spec: ContractSpec, wanted: Preset, side: PositionSide, reference: Decimal) -> None:
-    """Protection that rides on an order, judged against the order's limit price or the last price."""
+def preset(
+    spec: ContractSpec,
+    wanted: Preset,
+    side: PositionSide,
+    reference: Decimal,
+    against: Against = Against.MARK,
+) -> None:
+    """Protection that rides on an order, judged against the order's price or that of the market."""
     for price, takes_profit, name in (
         (wanted.take_profit, True, "presetStopSurplusPrice"),
         (wanted.stop_loss, False, "presetStopLossPrice"),
     ):
         if price is not None:
             tick(spec, price, name)
-            trigger(side, takes_profit, price, reference)
+            trigger(side, takes_profit, price, reference, against)
     for price, name in (
         (wanted.take_profit_execute, "presetStopSurplusExecutePrice"),
         (wanted.stop_loss_execute, "presetStopLossExecutePrice"),

@@ -7,12 +7,24 @@ from decimal import Decimal
 
 from shared.errors import KestrelError
 from trader.paper.contract import FUTURES, ContractSpec
+from trader.paper.engine import bills
 from trader.paper.engine.accounts import Account
 from trader.paper.engine.batch import Batch, Store
 from trader.paper.engine.index import SymbolIndex
-from trader.paper.engine.model import AccountRecord, Entry, Kind, Order, Plan, Position
+from trader.paper.engine.model import (
+    FUTURES_WALLET,
+    QUOTE_COIN,
+    AccountRecord,
+    Entry,
+    Kind,
+    Order,
+    Plan,
+    Position,
+)
 from trader.paper.engine.money import ZERO, negated, plus
 from trader.paper.engine.refusals import Reason, Refused
+from trader.paper.engine.spot_floor import Floor
+from trader.paper.engine.watching import Watching
 from trader.paper.market import MarketHub, MarketState
 
 #: Bitget's order ids are snowflakes of 19 digits: milliseconds since an epoch of its own, shifted.
@@ -35,14 +47,16 @@ class Core:
         self.now_ns = hub.now_ns
         self.accounts: dict[int, Account] = {}
         self.by_key: dict[str, Account] = {}
-        self.symbols: dict[str, SymbolIndex] = {}
+        self.symbols: dict[tuple[str, str], SymbolIndex] = {}
         self.live_orders: dict[int, Order] = {}
         self.resting: set[int] = set()
         self.live_plans: dict[int, Plan] = {}
+        self.watches: dict[tuple[str, str], Watching] = {}
         self.open_positions: dict[int, Position] = {}
         self.liquidation_prices: dict[int, Decimal] = {}
         self.doubtful: dict[int, bool] = {}
-        self.totals: dict[Kind, Decimal] = {}
+        self.totals: dict[tuple[Kind, str], Decimal] = {}
+        self.spot = Floor()
         self.listeners: list[Listener] = []
         self.last_id = 0
         self.failed = False
@@ -62,19 +76,26 @@ class Core:
 
     # markets
 
-    def state(self, symbol: str) -> MarketState:
-        state = self.hub.states.get((FUTURES, symbol))
+    def state(self, symbol: str, market: str = FUTURES) -> MarketState:
+        state = self.hub.states.get((market, symbol))
         if state is None:
             raise Refused(Reason.UNKNOWN_SYMBOL, symbol)
         return state
 
-    def spec(self, symbol: str) -> ContractSpec:
-        return self.state(symbol).spec
+    def spec(self, symbol: str, market: str = FUTURES) -> ContractSpec:
+        return self.state(symbol, market).spec
 
-    def index(self, symbol: str) -> SymbolIndex:
-        found = self.symbols.get(symbol)
+    def index(self, symbol: str, market: str = FUTURES) -> SymbolIndex:
+        found = self.symbols.get((market, symbol))
         if found is None:
-            found = self.symbols[symbol] = SymbolIndex()
+            found = self.symbols[market, symbol] = SymbolIndex()
+        return found
+
+    def watching(self, market: str, symbol: str) -> Watching:
+        """The triggers that wait for a symbol's prices, made when first asked for."""
+        found = self.watches.get((market, symbol))
+        if found is None:
+            found = self.watches[(market, symbol)] = Watching()
         return found
 
     def mark(self, position: Position) -> Decimal:
@@ -106,20 +127,36 @@ class Core:
 
     # the ledger
 
-    def post(self, account: Account, kind: Kind, ref: int, symbol: str, amount: Decimal) -> None:
-        """Book one amount: into the wallet, and out of the counter account of its kind.
+    def post(
+        self,
+        account: Account,
+        kind: Kind,
+        ref: int,
+        symbol: str,
+        amount: Decimal,
+        *,
+        coin: str = QUOTE_COIN,
+        wallet: str = FUTURES_WALLET,
+    ) -> None:
+        """Book one amount: into the wallet, and out of the counter account of its kind and coin.
 
-        The sum of a wallet and of all counter accounts never changes: nothing appears or vanishes.
-        Zero amounts leave no line.
+        The sum of a coin in all wallets and all counter accounts never changes: nothing appears or
+        vanishes. Zero amounts leave no line.
         """
         if not amount:
             return
         record = account.record
-        record.wallet = plus(record.wallet, amount)
+        if wallet == FUTURES_WALLET:
+            record.wallet = balance = plus(record.wallet, amount)
+            self.doubt(account)
+            self.batch.accounts[record.id] = record
+        else:
+            record.spot[coin] = balance = plus(record.spot.get(coin, ZERO), amount)
+            record.spot_ns[coin] = self.now_ns
+            self.batch.spot.touch(record, coin)
         record.seq += 1
-        self.doubt(account)
-        self.totals[kind] = self.batch.totals[kind] = plus(self.totals.get(kind, ZERO), negated(amount))
-        self.batch.accounts[record.id] = record
+        key = (kind, coin)
+        self.totals[key] = self.batch.totals[key] = plus(self.totals.get(key, ZERO), negated(amount))
         self.batch.entries.append(
             Entry(
                 account=record.id,
@@ -129,7 +166,9 @@ class Core:
                 ref=str(ref),
                 symbol=symbol,
                 amount=amount,
-                balance=record.wallet,
+                balance=balance,
+                coin=coin,
+                wallet=wallet,
             )
         )
 
@@ -143,6 +182,7 @@ class Core:
         """Store what changed, then tell the listeners. Called at the end of every command and event."""
         if not self.batch:
             return
+        bills.draw(self.batch, self.next_id)
         batch, self.batch = self.batch, Batch()
         self.failed = True  # until it is stored: memory is ahead of the file, nothing may build on that
         self.store.write(batch)

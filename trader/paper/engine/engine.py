@@ -6,27 +6,36 @@ changed nothing. All is synchronous; who calls it decides what happens at the sa
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 
-from shared.domain.order import PositionSide
-from trader.paper.contract import FUTURES
+from shared.domain.order import PositionSide, Side
+from trader.paper.contract import FUTURES, SPOT
 from trader.paper.engine import (
     checks,
+    conditional,
+    estimates,
     liquidation,
+    margins,
     matching,
+    modifying,
     orders,
     placing,
+    plans,
     positions,
     protection,
     settings,
+    transfers,
     triggers,
 )
 from trader.paper.engine.accounts import Account, Funds
-from trader.paper.engine.batch import Batch, Query, Store
+from trader.paper.engine.batch import Batch, PlanQuery, Query, Store
 from trader.paper.engine.core import Core
+from trader.paper.engine.legs import KEEP, LegChange
 from trader.paper.engine.model import (
     AccountRecord,
+    Bill,
+    ClientIds,
     Entry,
     Fill,
     Kind,
@@ -40,7 +49,9 @@ from trader.paper.engine.model import (
     PositionMode,
     SymbolSettings,
 )
+from trader.paper.engine.money import ZERO
 from trader.paper.engine.refusals import Reason, Refused
+from trader.paper.engine.spot_desk import SpotDesk
 from trader.paper.market import FundingDue, MarketEvent, MarketHub, MarketState, SymbolAdded, Traded
 
 #: A market event settles in a few rounds; this bounds a chain of fills that set off each other.
@@ -52,14 +63,19 @@ class Engine:
 
     def __init__(self, hub: MarketHub, store: Store) -> None:
         self.core = Core(hub, store)
+        self.spot = SpotDesk(self.core)
         self._restore()
         hub.subscribe(self._on_market)
 
     # accounts
 
-    def open_account(self, record: AccountRecord, balance: Decimal) -> Account:
-        """A new account with its first deposit (zero is none)."""
+    def open_account(
+        self, record: AccountRecord, balance: Decimal, spot: Mapping[str, Decimal] | None = None
+    ) -> Account:
+        """A new account with its first deposits: USDT for futures, coins for spot (zero is none)."""
         checks.number(balance, "balance")
+        for coin, amount in (spot or {}).items():
+            transfers.check_deposit(None, "spot", coin, amount)
         core = self.core
         core.command_time()
         record.id = max(core.accounts, default=0) + 1
@@ -67,6 +83,7 @@ class Engine:
         account = core.adopt(record)
         core.touch(account)
         core.post(account, Kind.DEPOSIT, record.id, "", balance)
+        self.spot.open_with(account, spot or {})
         core.commit()
         return account
 
@@ -101,6 +118,13 @@ class Engine:
         self._finish(symbol)
         return changed
 
+    def set_client_ids(self, account: Account, rule: ClientIds) -> None:
+        """Among what the client ids of this account's orders must be unique."""
+        self.core.command_time()
+        account.record.client_ids = rule
+        self.core.touch(account)
+        self.core.commit()
+
     def set_margin_mode(self, account: Account, symbol: str, mode: MarginMode) -> SymbolSettings:
         self.core.command_time()
         changed = settings.set_margin_mode(self.core, account, symbol, mode)
@@ -112,6 +136,31 @@ class Engine:
         settings.set_position_mode(self.core, account, mode)
         self.core.commit()
 
+    def adjust_margin(
+        self, account: Account, symbol: str, side: PositionSide | None, amount: Decimal
+    ) -> Position:
+        """Add margin to an isolated position, or (negative) take it back."""
+        self.core.command_time()
+        position = margins.isolated(self.core, account, symbol, side)
+        margins.adjust(self.core, account, position, amount)
+        self._finish(symbol)
+        return position
+
+    def set_auto_margin(self, account: Account, symbol: str, side: PositionSide | None, on: bool) -> None:
+        self.core.command_time()
+        margins.set_auto(self.core, account, margins.isolated(self.core, account, symbol, side), on)
+        self._finish(symbol)
+
+    def respecified(self, symbol: str) -> None:
+        """The tiers, fees or status of a futures symbol were changed: judge its positions anew."""
+        core = self.core
+        index = core.symbols.get((FUTURES, symbol))
+        if index is not None:
+            core.command_time()
+            for position in list(index.held.values()):
+                positions.watch(core, core.accounts[position.account], position)
+            self._finish(symbol)
+
     # orders
 
     def place(self, account: Account, new: NewOrder) -> placing.Placed:
@@ -119,6 +168,22 @@ class Engine:
         placed = placing.place(self.core, account, new)
         self._finish(new.symbol)
         return placed
+
+    def modify(self, account: Account, order: Order, change: modifying.Change) -> Order:
+        """The changed order; with a new size or price a new one."""
+        self.core.command_time()
+        changed = modifying.modify(self.core, account, order, change)
+        self._finish(order.symbol)
+        return changed
+
+    def reverse(
+        self, account: Account, position: Position, size: Decimal | None = None, client_id: str = ""
+    ) -> Order:
+        """Close a position at market, open the opposite one; the order that opened it."""
+        self.core.command_time()
+        order = modifying.reverse(self.core, account, position, size, client_id)
+        self._finish(position.symbol)
+        return order
 
     def cancel(self, account: Account, order: Order) -> None:
         self.core.command_time()
@@ -199,17 +264,66 @@ class Engine:
         self.core.commit()
         return placed
 
+    def place_trigger(self, account: Account, new: conditional.NewTrigger) -> Plan:
+        """A conditional order: a trigger order or a trailing entry."""
+        self.core.command_time()
+        plan = conditional.place(self.core, account, new)
+        self._finish(new.symbol)
+        return plan
+
+    def modify_trigger(self, account: Account, plan: Plan, wanted: conditional.Change) -> None:
+        self.core.command_time()
+        conditional.modify(self.core, account, plan, wanted)
+        self._finish(plan.symbol)
+
+    def modify_protection(self, account: Account, plan: Plan, wanted: protection.Change) -> None:
+        self.core.command_time()
+        protection.modify(self.core, account, plan, wanted)
+        self._finish(plan.symbol)
+
+    def change_preset(
+        self, account: Account, order: Order, profit: LegChange = KEEP, loss: LegChange = KEEP
+    ) -> None:
+        """What a resting order will set when it fills."""
+        self.core.command_time()
+        protection.change_preset(self.core, account, order, profit, loss)
+        self.core.commit()
+
+    def change_guards(
+        self, account: Account, position: Position, profit: LegChange = KEEP, loss: LegChange = KEEP
+    ) -> None:
+        """The whole-position take profit and stop loss of a position."""
+        self.core.command_time()
+        protection.change_guards(self.core, account, position, profit, loss)
+        self._finish(position.symbol)
+
     def cancel_plan(self, account: Account, plan: Plan) -> None:
         self.core.command_time()
-        protection.end(self.core, account, plan, PlanState.CANCELLED)
+        plans.end(self.core, account, plan, PlanState.CANCELLED)
         self.core.commit()
 
     def live_plan(self, account: Account, number: int = 0, client_id: str = "") -> Plan | None:
         return account.plans.get(number or account.plan_clients.get(client_id, 0))
 
+    def plan(self, account: Account, number: int = 0, client_id: str = "") -> Plan | None:
+        """Any plan of the account; of several with one client id the live, else the newest."""
+        found = self.live_plan(account, number, client_id)
+        if found is not None:
+            return found
+        if number:
+            return self.core.store.plan(account.id, number)
+        ended = self.plans(account, PlanQuery(client_id=client_id, limit=1)) if client_id else []
+        return ended[0] if ended else None
+
     def plans(self, account: Account, query: Query) -> list[Plan]:
-        """Finished plans, newest first."""
+        """Finished plans, newest first; a :class:`PlanQuery` may narrow them further."""
         return self.core.store.plans(account.id, query)
+
+    def keep_trails(self) -> None:
+        """Before an orderly stop: store how far the trailing plans have followed."""
+        if not self.core.failed:
+            plans.keep_all(self.core)
+            self.core.commit()
 
     # positions
 
@@ -227,6 +341,21 @@ class Engine:
         """Positions that were closed, newest first."""
         return self.core.store.closed(account.id, query)
 
+    def max_open(self, account: Account, wanted: estimates.Wanted) -> Decimal:
+        return estimates.max_open(self.core, account, wanted)
+
+    def estimated_liquidation(self, account: Account, wanted: estimates.Wanted, size: Decimal) -> Decimal:
+        return estimates.liquidation_price(self.core, account, wanted, size)
+
+    def open_interest(self, symbol: str) -> Decimal:
+        """What the accounts of this exchange hold of a symbol, long and short together, in base coin."""
+        index = self.core.symbols.get((FUTURES, symbol))
+        return sum((p.size for p in index.held.values()), ZERO) if index else ZERO
+
+    def bills(self, account: Account, query: Query) -> list[Bill]:
+        """The statement, newest first."""
+        return self.core.store.bills(account.id, query)
+
     # outside
 
     def listen(self, listener: Callable[[Batch], None]) -> None:
@@ -236,7 +365,8 @@ class Engine:
     def unheard(self) -> list[tuple[str, Decimal]]:
         """Symbols with orders or positions that the hub does not carry, with a price of theirs."""
         core = self.core
-        used = {order.symbol: order.price for order in core.live_orders.values()}
+        used = {order.symbol: order.price for order in core.live_orders.values() if order.market == FUTURES}
+        used |= {plan.symbol: plan.trigger for plan in core.live_plans.values()}
         used |= {position.symbol: position.entry for position in core.open_positions.values()}
         return sorted(item for item in used.items() if (FUTURES, item[0]) not in core.hub.states)
 
@@ -244,19 +374,18 @@ class Engine:
         self._settle(self.core.state(symbol))
         self.core.commit()
 
-    def _settle(self, state: MarketState, *, moved: bool = False, trade: Decimal | None = None) -> None:
+    def _settle(self, state: MarketState, *, moved: bool = False) -> None:
         """Let the present price do what it must, until quiet: fills, protection, liquidation.
 
-        Resting orders are looked at only when the market ``moved``: the book of the tape still shows
-        what an order has just taken, and must not give it a second time. Accounts whose money changed
-        are judged whatever the symbol: also by funding while it does not trade.
+        Resting orders are looked at only when the market ``moved``. Accounts whose money changed are
+        judged whatever the symbol: also by funding while it does not trade.
         """
         core = self.core
-        lively = state.trading and state.symbol in core.symbols
+        lively = state.trading and (state.market, state.symbol) in core.symbols
         for _ in range(_MOST_ROUNDS):
             busy = False
             if lively:
-                busy |= matching.touched(core, state, trade) if moved else False
+                busy |= matching.touched(core, state) if moved else False
                 busy |= triggers.fire(core, state)
                 busy |= liquidation.check(core, state)
             busy |= liquidation.judge(core)
@@ -265,12 +394,17 @@ class Engine:
 
     def _on_market(self, event: MarketEvent) -> None:
         state = event.state
-        if state.market != FUTURES or state.symbol not in self.core.symbols or isinstance(event, SymbolAdded):
+        if state.market == SPOT:
+            self.spot.on_market(event)
+            return
+        if (state.market, state.symbol) not in self.core.symbols or isinstance(event, SymbolAdded):
             return
         self.core.event_time()
         if isinstance(event, FundingDue):
-            positions.fund(self.core, state.symbol, event.rate, event.mark)
-        self._settle(state, moved=True, trade=event.price if isinstance(event, Traded) else None)
+            positions.fund(self.core, state.symbol, event.rate, event.mark, event.ns)
+        if isinstance(event, Traded) and state.trading:
+            matching.traded(self.core, state, event.price, event.size, Side(event.side))
+        self._settle(state, moved=True)
         self.core.commit()
 
     def _restore(self) -> None:
@@ -293,6 +427,7 @@ class Engine:
             account.plans[plan.id] = plan
             account.plan_clients[plan.client_id] = plan.id
             core.live_plans[plan.id] = plan
+        self.spot.restore(restored.spot)
 
     def arm(self) -> None:
         """After a restart, when the market stands: put what was restored back into the indexes."""
@@ -302,9 +437,10 @@ class Engine:
         for order in core.live_orders.values():
             orders.index_again(core, core.accounts[order.account], order)
         for plan in core.live_plans.values():
-            protection.watch(core, plan)
+            plans.watch(core, plan)
         core.doubtful.clear()  # each is judged with its symbols, after their protection had its turn
-        for symbol in list(core.symbols):
+        for market, symbol in list(core.symbols):
             core.command_time()
-            self._settle(core.state(symbol), moved=True)
+            self._settle(core.state(symbol, market), moved=True)
         core.commit()
+        self.spot.arm()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections.abc import Iterator
 from decimal import Decimal
 
-from trader.paper.engine.model import Reference
+from trader.paper.engine.depth import Depth
+from trader.paper.engine.model import Position
 
 
 class PriceIndex:
@@ -19,6 +21,11 @@ class PriceIndex:
     def __init__(self, *, rising: bool) -> None:
         self._sign = 1 if rising else -1
         self._items: list[tuple[Decimal, int]] = []
+
+    def __iter__(self) -> Iterator[tuple[Decimal, int]]:
+        """(price, id), nearest first. Not while it is being changed."""
+        sign = self._sign
+        return ((sign * price, number) for price, number in self._items)
 
     def __len__(self) -> int:
         return len(self._items)
@@ -36,9 +43,12 @@ class PriceIndex:
 
     def due(self, market: Decimal) -> list[int]:
         """Ids that a market at this price has reached, nearest first. Does not remove them."""
+        items = self._items
+        if not items:
+            return []
         level = self._sign * market
         found: list[int] = []
-        for price, number in self._items:
+        for price, number in items:
             if price > level:
                 break
             found.append(number)
@@ -46,20 +56,21 @@ class PriceIndex:
 
 
 class SymbolIndex:
-    """Everything that waits for one symbol's price.
+    """The orders and positions that wait for one symbol's price (plans: ``watching.py``).
 
     ``buys`` are due when the best ask falls to them, ``sells`` when the best bid rises to them;
     ``long_liquidations`` when the mark falls, ``short_liquidations`` when it rises. ``crossed``
-    holds the accounts with a cross-margin position here (a dict keeps their order).
+    holds the accounts with a cross-margin position here, ``held`` all positions by id (a dict keeps
+    their order). ``depth`` is the tape's book without what orders have taken from it.
     """
 
     __slots__ = (
         "buys",
         "checked_mark",
         "crossed",
-        "falling",
+        "depth",
+        "held",
         "long_liquidations",
-        "rising",
         "sells",
         "short_liquidations",
     )
@@ -67,9 +78,9 @@ class SymbolIndex:
     def __init__(self) -> None:
         self.buys = PriceIndex(rising=False)
         self.sells = PriceIndex(rising=True)
-        self.rising = {reference: PriceIndex(rising=True) for reference in Reference}
-        self.falling = {reference: PriceIndex(rising=False) for reference in Reference}
         self.long_liquidations = PriceIndex(rising=False)
         self.short_liquidations = PriceIndex(rising=True)
         self.crossed: dict[int, bool] = {}
+        self.depth = Depth()
+        self.held: dict[int, Position] = {}
         self.checked_mark: Decimal | None = None

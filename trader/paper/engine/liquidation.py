@@ -1,20 +1,27 @@
 """Liquidation on the mark price; the formulas are in :mod:`trader.paper.engine.maths`.
 
-Simple form: a position is liquidated whole. Isolated: at its liquidation price, and what is then
-left of its margin goes to the insurance, so that the loss is the margin, never more. Crossed: when
-the equity without isolated margins no longer covers the maintenance, all crossed positions go at
-mark, and a wallet that would not cover the isolated margins any more is refilled by the insurance.
+A position above the first tier is first reduced to what the next lower tier holds and judged again with
+that tier's maintenance rate, and so on; in the first tier it goes whole. The exchange takes what is
+liquidated over, so the book is not touched.
+
+Isolated: each part goes at the liquidation price of that moment. A reduction's profit or loss and fee
+are borne by the margin, the rest of which stays with the position; when the position goes whole, what
+is left of its margin goes to the insurance. So the loss is the margin, never more.
+
+Crossed: when the equity without isolated margins no longer covers the maintenance, crossed orders are
+cancelled; then the position with the greatest unrealised loss is reduced by one tier at mark, until
+what is left is covered. What is then below zero the insurance pays.
 """
 
 from __future__ import annotations
 
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
-from trader.paper.engine import matching, maths, orders
+from trader.paper.engine import margins, matching, maths, orders, positions
 from trader.paper.engine.accounts import Account, Funds
 from trader.paper.engine.core import Core
-from trader.paper.engine.model import Kind, MarginMode, Position, Source
-from trader.paper.engine.money import ZERO, minus
+from trader.paper.engine.model import Kind, MarginMode, Order, Position, PositionMode, Source
+from trader.paper.engine.money import ZERO, minus, plus
 from trader.paper.market import MarketState
 
 
@@ -40,14 +47,14 @@ def check(core: Core, state: MarketState) -> bool:
 
     True when something was liquidated.
     """
-    index, mark = core.symbols[state.symbol], state.mark
+    index, mark = core.symbols[state.market, state.symbol], state.mark
     if mark == index.checked_mark:
         return False
     index.checked_mark = mark
     reached = index.long_liquidations.due(mark) + index.short_liquidations.due(mark)
     for number in reached:
         position = core.open_positions[number]
-        _isolated(core, core.accounts[position.account], position)
+        _isolated(core, core.accounts[position.account], position, mark)
     for number in index.crossed:
         account = core.accounts[number]
         safe = account.safe.get(state.symbol)
@@ -88,17 +95,49 @@ def _remember_safe(core: Core, account: Account, room: Decimal) -> None:
         account.safe[position.symbol] = (max(low, mark - width), min(high, mark + width))
 
 
-def _isolated(core: Core, account: Account, position: Position) -> None:
+def _isolated(core: Core, account: Account, position: Position, mark: Decimal) -> None:
+    if position.auto_margin:
+        margins.append(core, account, position, mark)
+        if not maths.is_due(position, core.liquidation_prices[position.id], mark):
+            return
+    _cancel_around(core, account, position)
+    while position.size and maths.is_due(position, core.liquidation_prices[position.id], mark):
+        kept = maths.kept_size(core.spec(position.symbol), position)
+        price = _taken_at(core, position)
+        margin, before = position.margin, account.record.wallet
+        order = _take_over(core, account, position, kept, price)
+        left = plus(margin, minus(account.record.wallet, before))
+        if position.size:
+            positions.carry(core, account, position, left, order.id)
+            positions.changed(core, account, position)
+        else:
+            kind = Kind.LIQUIDATION_FEE if left > 0 else Kind.INSURANCE
+            core.post(account, kind, order.id, position.symbol, -left)
+
+
+def _taken_at(core: Core, position: Position) -> Decimal:
+    """The liquidation price on the tick beyond it."""
     tick = core.spec(position.symbol).tick
     rounding = ROUND_FLOOR if position.sign > 0 else ROUND_CEILING
-    steps = (core.liquidation_prices[position.id] / tick).to_integral_value(rounding)
-    margin, before = position.margin, account.record.wallet
-    order = orders.forced(core, account, position, Source.LIQUIDATION)
-    order.liquidation_price = max(tick, steps * tick)
-    matching.execute(core, account, order, order.liquidation_price, position.size, taker=True)
-    left = minus(margin, minus(before, account.record.wallet))
-    kind = Kind.LIQUIDATION_FEE if left > 0 else Kind.INSURANCE
-    core.post(account, kind, order.id, position.symbol, -left)
+    return max(tick, (core.liquidation_prices[position.id] / tick).to_integral_value(rounding) * tick)
+
+
+def _take_over(core: Core, account: Account, position: Position, kept: Decimal, price: Decimal) -> Order:
+    """Close all of a position but ``kept``."""
+    size = minus(position.size, kept)
+    source = Source.REDUCTION if kept else Source.LIQUIDATION
+    order = orders.forced(core, account, position, source, size=size)
+    order.liquidation_price = price
+    matching.execute(core, account, order, price, size, taker=True)
+    return order
+
+
+def _cancel_around(core: Core, account: Account, position: Position) -> None:
+    """The orders that would add to the position or close it."""
+    one_way = position.mode is PositionMode.ONE_WAY
+    for order in list(account.pending(position.symbol)):
+        if one_way or order.position_side is position.side:
+            orders.cancel(core, account, order, "liquidation")
 
 
 def _crossed(core: Core, account: Account) -> None:
@@ -106,13 +145,24 @@ def _crossed(core: Core, account: Account) -> None:
         if order.margin_mode is MarginMode.CROSSED:
             orders.cancel(core, account, order, "liquidation")
     last = 0
-    for position in list(account.positions.values()):
-        if position.margin_mode is MarginMode.CROSSED:
-            order = orders.forced(core, account, position, Source.LIQUIDATION)
-            order.liquidation_price = core.mark(position)
-            matching.execute(core, account, order, order.liquidation_price, position.size, taker=True)
-            last = order.id
-    funds = account.funds(core.mark)
-    hole = minus(funds.isolated, funds.wallet)
-    if hole > 0:
-        core.post(account, Kind.INSURANCE, last, "", hole)
+    while (worst := _worst(core, account)) is not None:
+        equity, needed = crossed_margins(core, account, account.funds(core.mark))
+        if equity > needed:
+            break
+        kept = maths.kept_size(core.spec(worst.symbol), worst)
+        last = _take_over(core, account, worst, kept, core.mark(worst)).id
+    equity, _ = crossed_margins(core, account, account.funds(core.mark))
+    if equity < 0:
+        core.post(account, Kind.INSURANCE, last, "", -equity)
+
+
+def _worst(core: Core, account: Account) -> Position | None:
+    """The crossed position with the greatest unrealised loss; of equal ones that which needs most."""
+    crossed = (p for p in account.positions.values() if p.margin_mode is MarginMode.CROSSED)
+
+    def key(position: Position) -> tuple[Decimal, Decimal, int]:
+        mark = core.mark(position)
+        needed = maths.maintenance(core.spec(position.symbol), position, mark)
+        return position.unrealised(mark), -needed, position.id
+
+    return min(crossed, key=key, default=None)

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from trader.paper.contract import ContractSpec
 from trader.paper.engine.model import Position
-from trader.paper.engine.money import ZERO, divided, share
+from trader.paper.engine.money import ZERO, divided, share, to_step
 
 
 def keep_margin_rate(spec: ContractSpec, value: Decimal) -> Decimal:
@@ -68,3 +68,32 @@ def break_even(spec: ContractSpec, position: Position) -> Decimal:
     if position.sign > 0:
         return divided(position.entry + per_coin, 1 - spec.taker_fee)
     return divided(position.entry - per_coin, 1 + spec.taker_fee)
+
+
+def kept_size(spec: ContractSpec, position: Position) -> Decimal:
+    """What a liquidation leaves of a position: as much as the next lower tier holds, in whole steps.
+
+    Zero in the first tier (and when the rest would be below the minimum size): it goes whole.
+    """
+    lower = ZERO
+    for tier in spec.tiers:
+        if position.open_value <= tier.end:
+            break
+        lower = tier.end
+    if not lower:
+        return ZERO
+    kept = to_step(share(lower, position.size, position.open_value), spec.step)
+    return kept if spec.min_size <= kept < position.size else ZERO
+
+
+def is_due(position: Position, price: Decimal, mark: Decimal) -> bool:
+    """A long is due at or below its liquidation price, a short at or above it."""
+    return mark <= price if position.sign > 0 else mark >= price
+
+
+def lacking_margin(spec: ContractSpec, position: Position, mark: Decimal) -> Decimal:
+    """What an isolated position lacks of the margin that carries it at this mark; negative = spare.
+
+    Margin + unrealised profit must exceed M q (r + f): the same border as the liquidation price.
+    """
+    return maintenance(spec, position, mark) - position.unrealised(mark) - position.margin

@@ -12,6 +12,7 @@ from enum import StrEnum
 import msgspec
 
 from shared.domain.order import OrderType, PositionSide, Side
+from trader.paper.contract import FUTURES
 from trader.paper.engine.money import ZERO, divided
 
 
@@ -20,6 +21,15 @@ class Force(StrEnum):
     IOC = "ioc"
     FOK = "fok"
     POST_ONLY = "post_only"
+
+
+class SelfTrade(StrEnum):
+    """What happens when an order would trade with a resting one of its own account."""
+
+    NONE = "none"
+    CANCEL_TAKER = "cancel_taker"
+    CANCEL_MAKER = "cancel_maker"
+    CANCEL_BOTH = "cancel_both"
 
 
 class MarginMode(StrEnum):
@@ -47,17 +57,39 @@ class Source(StrEnum):
     STOP_LOSS = "stop_loss"
     POSITION_TAKE_PROFIT = "pos_take_profit"
     POSITION_STOP_LOSS = "pos_stop_loss"
+    TRIGGER = "trigger"
+    TRAILING_ENTRY = "trailing_entry"
+    TRAILING_STOP = "trailing_stop"
     CLOSE_POSITIONS = "close_positions"
+    REVERSAL = "reversal"
+    MODIFIED = "modified"
     LIQUIDATION = "liquidation"
+    REDUCTION = "reduction"
+    """A part of a position, liquidated to bring the rest into a lower tier."""
 
 
 class PlanKind(StrEnum):
-    """Protection: of the whole position (``POS_*``) or of a part of it."""
+    """Two families: conditional orders (the first two) and protection of a position.
 
+    ``POS_*`` guard the whole position, the others a part of it. ``TRACK`` and ``MOVING`` trail.
+    """
+
+    NORMAL = "normal_plan"
+    TRACK = "track_plan"
+    MOVING = "moving_plan"
     POS_PROFIT = "pos_profit"
     POS_LOSS = "pos_loss"
     PROFIT = "profit_plan"
     LOSS = "loss_plan"
+
+    @property
+    def protects(self) -> bool:
+        """False for conditional orders, which need no position."""
+        return self not in (PlanKind.NORMAL, PlanKind.TRACK)
+
+    @property
+    def trails(self) -> bool:
+        return self in (PlanKind.TRACK, PlanKind.MOVING)
 
     @property
     def takes_profit(self) -> bool:
@@ -92,6 +124,43 @@ class Kind(StrEnum):
     FUNDING = "funding"
     LIQUIDATION_FEE = "liquidation_fee"
     INSURANCE = "insurance"
+    TRANSFER_IN = "transfer_in"
+    TRANSFER_OUT = "transfer_out"
+    SPOT_BUY = "spot_buy"
+    SPOT_SELL = "spot_sell"
+    SPOT_FEE = "spot_fee"
+
+
+#: The wallets of an account, as the ledger calls them.
+FUTURES_WALLET = "futures"
+SPOT_WALLET = "spot"
+#: What the futures wallet holds.
+QUOTE_COIN = "USDT"
+
+
+class BillKind(StrEnum):
+    """What an account's statement calls a movement: by position in hedge mode, by trade in one-way mode."""
+
+    OPEN_LONG = "open_long"
+    OPEN_SHORT = "open_short"
+    CLOSE_LONG = "close_long"
+    CLOSE_SHORT = "close_short"
+    REDUCED_LONG = "reduced_long"
+    REDUCED_SHORT = "reduced_short"
+    LIQUIDATED_LONG = "liquidated_long"
+    LIQUIDATED_SHORT = "liquidated_short"
+    BUY = "buy"
+    SELL = "sell"
+    REDUCED_BUY = "reduced_buy"
+    REDUCED_SELL = "reduced_sell"
+    LIQUIDATED_BUY = "liquidated_buy"
+    LIQUIDATED_SELL = "liquidated_sell"
+    FUNDING = "funding"
+    TRANSFER_IN = "transfer_in"
+    TRANSFER_OUT = "transfer_out"
+    ADD_MARGIN = "add_margin"
+    REMOVE_MARGIN = "remove_margin"
+    AUTO_MARGIN = "auto_margin"
 
 
 def exit_side(side: PositionSide) -> Side:
@@ -114,12 +183,17 @@ def closed_by(side: Side) -> PositionSide:
 
 
 class Preset(msgspec.Struct, frozen=True, kw_only=True):
-    """Protection that rides on an order; ``None`` = none. Execute price ``None`` = market."""
+    """Protection that rides on an order; ``None`` = none. Execute price ``None`` = market.
+
+    On a trailing entry the two values are percentages of the price at which it will trade.
+    """
 
     take_profit: Decimal | None = None
     stop_loss: Decimal | None = None
     take_profit_execute: Decimal | None = None
     stop_loss_execute: Decimal | None = None
+    take_profit_reference: Reference = Reference.LAST
+    stop_loss_reference: Reference = Reference.LAST
 
 
 class NewOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,6 +211,9 @@ class NewOrder(msgspec.Struct, frozen=True, kw_only=True):
     reduce_only: bool = False
     preset: Preset = Preset()
     point: str = "API"
+    self_trade: SelfTrade = SelfTrade.NONE
+    market: str = FUTURES
+    source: Source = Source.CLIENT
 
 
 class Order(msgspec.Struct, kw_only=True):
@@ -144,6 +221,7 @@ class Order(msgspec.Struct, kw_only=True):
 
     ``closing`` orders can only shrink a position (reduce-only, or a hedge-mode close) and then
     ``position_side`` is that position; for the others it is the position they would open.
+    ``ahead`` is the size of the tape's book that a resting order has in front of it at its price.
     """
 
     id: int
@@ -174,6 +252,9 @@ class Order(msgspec.Struct, kw_only=True):
     locked: Decimal = ZERO
     cancel_reason: str = ""
     liquidation_price: Decimal = ZERO
+    self_trade: SelfTrade = SelfTrade.NONE
+    market: str = FUTURES
+    ahead: Decimal = ZERO
 
     @property
     def remaining(self) -> Decimal:
@@ -216,7 +297,8 @@ class Position(msgspec.Struct, kw_only=True):
     """``open_value`` is entry price x size of what is held; ``margin`` binds only when isolated.
 
     ``frozen`` is the size that resting closing orders claim. The ``opened_*`` and ``closed_*`` sums
-    and the fees cover the position's whole life (for its history row).
+    and the fees cover the position's whole life (for its history row). ``auto_margin`` appends free
+    money at the liquidation price; ``funded_ns`` is the time of the last settlement it took part in.
     """
 
     id: int
@@ -240,6 +322,8 @@ class Position(msgspec.Struct, kw_only=True):
     opened_value: Decimal = ZERO
     closed_size: Decimal = ZERO
     closed_value: Decimal = ZERO
+    auto_margin: bool = False
+    funded_ns: int = 0
 
     @property
     def entry(self) -> Decimal:
@@ -261,7 +345,16 @@ class Position(msgspec.Struct, kw_only=True):
 
 
 class Plan(msgspec.Struct, kw_only=True):
-    """A protection order. ``size`` 0 = the whole position; ``execute`` ``None`` = at market."""
+    """Something that becomes an order when a price reaches ``trigger``.
+
+    ``side`` is the position that it closes or opens. ``size`` 0 = the whole position; ``execute``
+    ``None`` = at market, else the limit price. Protection needs no more than that.
+
+    Conditional orders have ``trade`` (the true side), ``hedge_close``, ``reduce_only`` and
+    ``preset``. ``rising`` tells from which side the price must come to their trigger, and to that of
+    any trailing plan. A trailing plan that has reached it is ``active``: it fires when the price turns
+    ``ratio`` percent away from its ``extreme`` since then (as last stored: the index holds the live one).
+    """
 
     id: int
     account: int
@@ -279,15 +372,28 @@ class Plan(msgspec.Struct, kw_only=True):
     updated_ns: int
     state: PlanState = PlanState.LIVE
     execute_order_id: int = 0
+    market: str = "futures"
+    trade: Side | None = None
+    hedge_close: bool | None = None
+    reduce_only: bool = False
+    preset: Preset = Preset()
+    rising: bool = False
+    ratio: Decimal = ZERO
+    active: bool = False
+    extreme: Decimal = ZERO
+    executed_size: Decimal = ZERO
+    failure: str = ""
 
     @property
     def fires_above(self) -> bool:
-        """Long profit and short loss fire when the price rises to the trigger."""
+        """Whether ``trigger`` is reached from below. Long profit and short loss are."""
+        if self.kind.trails or not self.kind.protects:
+            return self.rising
         return self.kind.takes_profit == (self.side is PositionSide.LONG)
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """One ledger line; ``seq`` counts from 1 per account, ``balance`` is the wallet after it."""
+    """One ledger line; ``seq`` counts from 1 per account, ``balance`` is the wallet's ``coin`` after it."""
 
     account: int
     seq: int
@@ -297,6 +403,33 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     symbol: str
     amount: Decimal
     balance: Decimal
+    coin: str = QUOTE_COIN
+    wallet: str = FUTURES_WALLET
+
+
+class Bill(msgspec.Struct, kw_only=True):
+    """One line of the statement. ``amount`` and ``fee`` are signed and exclude each other.
+
+    Together they are what the wallet gained; for moves of margin inside the wallet ``amount`` is what
+    the position's margin gained. ``balance`` is the wallet afterwards.
+    """
+
+    id: int
+    account: int
+    ns: int
+    kind: BillKind
+    symbol: str
+    amount: Decimal
+    fee: Decimal
+    balance: Decimal
+    coin: str = "USDT"
+
+
+class ClientIds(StrEnum):
+    """Among what an order's client id must be unique: documented is ``PENDING``."""
+
+    PENDING = "pending"
+    ALWAYS = "always"
 
 
 class SymbolSettings(msgspec.Struct, kw_only=True):
@@ -312,7 +445,11 @@ class SymbolSettings(msgspec.Struct, kw_only=True):
 
 
 class AccountRecord(msgspec.Struct, kw_only=True):
-    """What is stored of an account. The secret and the passphrase never leave the state file and the answer to their creation."""
+    """What is stored of an account. The secret and the passphrase never leave the state file and the answer to their creation.
+
+    ``wallet`` is the futures wallet, ``spot`` the coins of the spot wallet (what orders have locked
+    included), ``spot_ns`` when each of them last changed.
+    """
 
     id: int
     key: str
@@ -325,6 +462,9 @@ class AccountRecord(msgspec.Struct, kw_only=True):
     wallet: Decimal = ZERO
     seq: int = 0
     settings: dict[str, SymbolSettings] = {}
+    client_ids: ClientIds = ClientIds.PENDING
+    spot: dict[str, Decimal] = {}
+    spot_ns: dict[str, int] = {}
 
     def __repr__(self) -> str:
         return f"AccountRecord(id={self.id}, kind={self.kind!r}, label={self.label!r})"

@@ -28,7 +28,7 @@ def make(
     closing: bool,
     size: Decimal,
     leverage: int,
-    source: Source = Source.CLIENT,
+    source: Source | None = None,
 ) -> Order:
     """A live order that neither rests nor has traded yet."""
     number = core.next_id()
@@ -48,11 +48,13 @@ def make(
         mode=account.record.position_mode,
         closing=closing,
         reduce_only=new.reduce_only,
-        source=source,
+        source=source or new.source,
         point=new.point,
         created_ns=core.now_ns,
         updated_ns=core.now_ns,
         preset=new.preset,
+        self_trade=new.self_trade,
+        market=new.market,
     )
     account.orders[number] = order
     account.clients[order.client_id] = number
@@ -97,10 +99,11 @@ def forced(
     )
 
 
-def rest(core: Core, account: Account, order: Order, opening: Decimal) -> None:
-    """Into the book: reserve margin for the ``opening`` part, or the size that it will close."""
+def rest(core: Core, account: Account, order: Order, opening: Decimal, ahead: Decimal) -> None:
+    """Into the book behind ``ahead``: reserve margin for the ``opening`` part, or the size that it will close."""
+    order.ahead = ahead
     core.resting.add(order.id)
-    index = core.index(order.symbol)
+    index = core.index(order.symbol, order.market)
     (index.buys if order.side is Side.BUY else index.sells).add(order.price, order.id)
     if order.closing:
         position = account.positions[(order.symbol, order.position_side)]
@@ -119,7 +122,7 @@ def rest(core: Core, account: Account, order: Order, opening: Decimal) -> None:
 def index_again(core: Core, account: Account, order: Order) -> None:
     """After a restart: what it reserves was stored with it."""
     core.resting.add(order.id)
-    index = core.index(order.symbol)
+    index = core.index(order.symbol, order.market)
     (index.buys if order.side is Side.BUY else index.sells).add(order.price, order.id)
     account.locked = plus(account.locked, order.locked)
 
@@ -128,7 +131,7 @@ def unrest(core: Core, account: Account, order: Order) -> None:
     """Out of the book, with what it reserved given back. An order that does not rest is left alone."""
     if order.id not in core.resting:
         return
-    index = core.index(order.symbol)
+    index = core.index(order.symbol, order.market)
     (index.buys if order.side is Side.BUY else index.sells).remove(order.price, order.id)
     if order.closing:
         position = account.positions.get((order.symbol, order.position_side))

@@ -7,9 +7,10 @@ from decimal import Decimal
 import msgspec
 
 from shared.domain.order import OrderType, PositionSide
-from trader.paper.engine import checks, matching, maths, orders
+from trader.paper.engine import checks, matching, maths, orders, positions, statuses
 from trader.paper.engine.accounts import Account
 from trader.paper.engine.core import Core
+from trader.paper.engine.crossing import Meeting, Taker, meet
 from trader.paper.engine.model import (
     Force,
     MarginMode,
@@ -26,8 +27,6 @@ from trader.paper.engine.money import ZERO, divided, minus, plus, share, text, t
 from trader.paper.engine.refusals import Reason, Refused
 from trader.paper.market import MarketState
 
-Levels = list[tuple[Decimal, Decimal]]
-
 
 class Placed(msgspec.Struct, frozen=True):
     """``displaced``: older reduce-only orders were cancelled to make room for this one."""
@@ -36,18 +35,18 @@ class Placed(msgspec.Struct, frozen=True):
     displaced: bool = False
 
 
-class _Ticket(msgspec.Struct, kw_only=True):
+class Ticket(msgspec.Struct, kw_only=True):
     """A checked order: what it will do, decided before anything changes.
 
-    ``levels`` trade at once; what is left then ``rests`` or is cancelled. ``held`` is the size of
-    the position that it nets before it opens.
+    What it meets (``meeting``) trades at once; what is left then ``rests`` or is cancelled. ``held`` is
+    the size of the position that it nets before it opens.
     """
 
     side: PositionSide
     closing: bool
     size: Decimal
     leverage: int
-    levels: Levels
+    meeting: Meeting
     rests: bool
     held: Decimal = ZERO
     displaced: list[Order] = []
@@ -55,7 +54,11 @@ class _Ticket(msgspec.Struct, kw_only=True):
 
 def place(core: Core, account: Account, new: NewOrder) -> Placed:
     state = core.state(new.symbol)
-    ticket = _check(core, account, state, new)
+    return carry_out(core, account, new, check(core, account, new), state)
+
+
+def carry_out(core: Core, account: Account, new: NewOrder, ticket: Ticket, state: MarketState) -> Placed:
+    """Do what was checked; nothing can be refused any more."""
     if not ticket.closing:
         _set_margin_mode(core, account, state, new)
     for older in ticket.displaced:
@@ -69,12 +72,12 @@ def place(core: Core, account: Account, new: NewOrder) -> Placed:
         size=ticket.size,
         leverage=ticket.leverage,
     )
-    matching.take(core, account, order, ticket.levels)
+    matching.take(core, account, order, state, ticket.meeting)
     if order.live:
         gone = order.closing and (order.symbol, order.position_side) not in account.positions
         if ticket.rests and not gone:
-            left = max(ZERO, minus(ticket.held, order.filled))
-            orders.rest(core, account, order, max(ZERO, minus(order.remaining, left)))
+            opening = positions.opening_part(account, order)
+            orders.rest(core, account, order, opening, matching.queue_ahead(state, order))
         else:
             orders.cancel(core, account, order)
     return Placed(order, bool(ticket.displaced))
@@ -83,8 +86,7 @@ def place(core: Core, account: Account, new: NewOrder) -> Placed:
 def close_position(core: Core, account: Account, position: Position) -> Order:
     """Close the whole position at market, now."""
     state = core.state(position.symbol)
-    if not state.trading:
-        raise Refused(Reason.NOT_OPEN, position.symbol)
+    statuses.admit(state, closing=True)
     if (state.book.best_bid if position.side is PositionSide.LONG else state.book.best_ask) is None:
         raise Refused(Reason.NO_LIQUIDITY, position.symbol)
     order = orders.forced(core, account, position, Source.CLOSE_POSITIONS)
@@ -100,40 +102,46 @@ def _set_margin_mode(core: Core, account: Account, state: MarketState, new: NewO
         core.touch(account)
 
 
-def _check(core: Core, account: Account, state: MarketState, new: NewOrder) -> _Ticket:
-    checks.client_id(account, new.client_id)
+def check(core: Core, account: Account, new: NewOrder, freed: Decimal = ZERO) -> Ticket:
+    """Every refusal of an order, without placing it. ``freed`` is money that will be free by then."""
+    state = core.state(new.symbol)
+    checks.client_id(core, account, new.client_id)
     checks.room(account, new.symbol)
-    if not state.trading:
-        raise Refused(Reason.NOT_OPEN, new.symbol)
+    hedge = account.record.position_mode is PositionMode.HEDGE
+    closing = bool(new.hedge_close) if hedge else new.reduce_only
+    statuses.admit(state, closing=closing)
     checks.size(state.spec, new.size, new.type)
     if new.type is OrderType.LIMIT:
         if new.price is None:
             raise Refused(Reason.BAD_VALUE, "price")
         checks.tick(state.spec, new.price, "price")
         checks.band(state, new.side, new.price)
-    hedge = account.record.position_mode is PositionMode.HEDGE
     if hedge and new.hedge_close is None:
         raise Refused(Reason.MODE_MISMATCH)
-    closing = bool(new.hedge_close) if hedge else new.reduce_only
-    ticket = _closing(account, state, new, hedge=hedge) if closing else _opening(core, account, state, new)
-    if new.type is OrderType.MARKET and not ticket.levels:
+    if closing:
+        ticket = _closing(core, account, state, new, hedge=hedge)
+    else:
+        ticket = _opening(core, account, state, new, freed)
+    if new.type is OrderType.MARKET and not ticket.meeting.takes and not ticket.meeting.stopped:
         raise Refused(Reason.NO_LIQUIDITY, new.symbol)
     return ticket
 
 
-def _levels(state: MarketState, new: NewOrder, size: Decimal) -> tuple[Levels, bool]:
+def _meeting(
+    core: Core, state: MarketState, new: NewOrder, account: int, size: Decimal
+) -> tuple[Meeting, bool]:
     """(what trades at once, whether the remainder rests)."""
+    meeting = meet(core, state, Taker(account, new.side, new.price, new.self_trade), size)
     if new.type is OrderType.MARKET:
-        return state.book.walk(new.side.value, size), False
-    levels = state.book.walk(new.side.value, size, new.price)
+        return meeting, False
     if new.force is Force.POST_ONLY:
-        return [], not levels
-    if new.force is Force.FOK and sum((part for _, part in levels), ZERO) < size:
-        return [], False
-    return levels, new.force is Force.GTC
+        return Meeting(), not meeting.takes
+    if new.force is Force.FOK and meeting.size < size:
+        return Meeting(), False
+    return meeting, new.force is Force.GTC
 
 
-def _closing(account: Account, state: MarketState, new: NewOrder, *, hedge: bool) -> _Ticket:
+def _closing(core: Core, account: Account, state: MarketState, new: NewOrder, *, hedge: bool) -> Ticket:
     side = closed_by(new.side)
     position = account.positions.get((new.symbol, side))
     if position is None:
@@ -156,13 +164,13 @@ def _closing(account: Account, state: MarketState, new: NewOrder, *, hedge: bool
                     break
                 displaced.append(older)
                 free = plus(free, older.remaining)
-    levels, rests = _levels(state, new, size)
-    return _Ticket(
+    meeting, rests = _meeting(core, state, new, account.id, size)
+    return Ticket(
         side=side,
         closing=True,
         size=size,
         leverage=position.leverage,
-        levels=levels,
+        meeting=meeting,
         rests=rests,
         displaced=displaced,
     )
@@ -173,13 +181,14 @@ def _resting_closes(account: Account, position: Position) -> list[Order]:
     return [o for o in account.pending(position.symbol) if o.closing and o.position_side is position.side]
 
 
-def _opening(core: Core, account: Account, state: MarketState, new: NewOrder) -> _Ticket:
+def _opening(core: Core, account: Account, state: MarketState, new: NewOrder, freed: Decimal) -> Ticket:
     spec, side = state.spec, opened_by(new.side)
     settings = account.settings(spec)
     if settings.margin_mode is not new.margin_mode and account.busy(new.symbol):
         raise Refused(Reason.MARGIN_MODE_BLOCKED, new.symbol)
     reference = new.price if new.price is not None else state.last
-    checks.preset(spec, new.preset, side, reference)
+    against = checks.Against.MARK if new.price is None else checks.Against.ORDER
+    checks.preset(spec, new.preset, side, reference, against)
     netted = account.netted(new.symbol)
     if account.record.position_mode is PositionMode.HEDGE or (
         netted is not None and exit_side(netted.side) is not new.side
@@ -188,20 +197,22 @@ def _opening(core: Core, account: Account, state: MarketState, new: NewOrder) ->
     held = netted.size if netted is not None else ZERO
     if new.size > held:
         checks.value(spec, new, reference)
-    levels, rests = _levels(state, new, new.size)
+    meeting, rests = _meeting(core, state, new, account.id, new.size)
     leverage = settings.leverage(new.margin_mode, side)
-    ticket = _Ticket(
-        side=side, closing=False, size=new.size, leverage=leverage, levels=levels, rests=rests, held=held
+    ticket = Ticket(
+        side=side, closing=False, size=new.size, leverage=leverage, meeting=meeting, rests=rests, held=held
     )
-    _afford(core, account, new, ticket, netted)
+    _afford(core, account, new, ticket, netted=netted, freed=freed)
     return ticket
 
 
-def _afford(core: Core, account: Account, new: NewOrder, ticket: _Ticket, netted: Position | None) -> None:
+def _afford(
+    core: Core, account: Account, new: NewOrder, ticket: Ticket, *, netted: Position | None, freed: Decimal
+) -> None:
     """Margin and opening fee must fit into what is free once the netted part has closed."""
     spec = core.spec(new.symbol)
     closed_size = closed_value = opened_value = traded = ZERO
-    for price, part in ticket.levels:
+    for price, part in matching.levels_of(ticket.meeting.takes):
         closes = min(part, minus(ticket.held, closed_size))
         closed_size = plus(closed_size, closes)
         closed_value = plus(closed_value, times(price, closes))
@@ -216,15 +227,15 @@ def _afford(core: Core, account: Account, new: NewOrder, ticket: _Ticket, netted
     largest = maths.largest_value(spec, ticket.leverage)
     if largest is not None and opened_value + (same.open_value if same else ZERO) > largest:
         raise Refused(Reason.ABOVE_TIER, text(largest))
-    free = account.funds(core.mark).free
+    free = account.funds(core.mark).free + freed
     if netted is not None and closed_size:
-        free += _set_free(core, netted, closed_size, closed_value)
+        free += set_free(core, netted, closed_size, closed_value)
     needed = divided(opened_value, Decimal(ticket.leverage)) + times(opened_value, spec.taker_fee)
     if needed > free:
         raise Refused(Reason.ABOVE_BALANCE if free > 0 else Reason.NO_BALANCE, text(max(ZERO, free)))
 
 
-def _set_free(core: Core, position: Position, size: Decimal, value: Decimal) -> Decimal:
+def set_free(core: Core, position: Position, size: Decimal, value: Decimal) -> Decimal:
     """What closing ``size`` of a position for ``value`` adds to the free money of its account."""
     profit = position.sign * (value - share(position.open_value, size, position.size))
     fee = times(value, core.spec(position.symbol).taker_fee)

@@ -45,6 +45,14 @@ def shrunk_by(account: Account, order: Order) -> Position | None:
     return position if position is not None and exit_side(position.side) is order.side else None
 
 
+def opening_part(account: Account, order: Order) -> Decimal:
+    """How much of what is left of an order would open, once the position it nets is gone."""
+    if order.closing:
+        return ZERO
+    shrunk = shrunk_by(account, order)
+    return max(ZERO, minus(order.remaining, shrunk.size if shrunk is not None else ZERO))
+
+
 def settle(
     core: Core, account: Account, order: Order, trade: Trade
 ) -> tuple[Decimal, Decimal, Position | None]:
@@ -123,16 +131,30 @@ def _new(core: Core, account: Account, order: Order) -> Position:
     return position
 
 
-def fund(core: Core, symbol: str, rate: Decimal, mark: Decimal) -> None:
-    """A funding settlement: a long pays rate x mark x size when the rate is positive, a short gets it."""
-    for position in list(core.open_positions.values()):
-        if position.symbol != symbol:
+def fund(core: Core, symbol: str, rate: Decimal, mark: Decimal, ns: int) -> None:
+    """The settlement of time ``ns``: a long pays rate x mark x size when the rate is positive, a short gets it.
+
+    Once per position and settlement time, also when a restart brings the time again. An isolated
+    position pays out of its margin; what is above it the insurance pays, and liquidation follows.
+    """
+    for position in list(core.index(symbol).held.values()):
+        if position.funded_ns >= ns:
             continue
         account = core.accounts[position.account]
         amount = times(Decimal(-position.sign), times(rate, times(mark, position.size)))
         core.post(account, Kind.FUNDING, position.id, symbol, amount)
         position.funding = plus(position.funding, amount)
+        position.funded_ns = ns
+        if position.margin_mode is MarginMode.ISOLATED:
+            carry(core, account, position, plus(position.margin, amount), position.id)
         changed(core, account, position)
+
+
+def carry(core: Core, account: Account, position: Position, margin: Decimal, ref: int) -> None:
+    """The isolated margin after a gain or loss that it bears; the insurance fills what is below zero."""
+    position.margin = max(ZERO, margin)
+    if margin < 0:
+        core.post(account, Kind.INSURANCE, ref, position.symbol, negated(margin))
 
 
 def changed(core: Core, account: Account, position: Position) -> None:
@@ -149,6 +171,10 @@ def watch(core: Core, account: Account, position: Position) -> None:
     known = core.liquidation_prices.pop(position.id, None)
     if known is not None:
         side.remove(known, position.id)
+    if position.size:
+        index.held[position.id] = position
+    else:
+        index.held.pop(position.id, None)
     if position.margin_mode is MarginMode.CROSSED:
         if next(account.held(position.symbol), None) is not None:
             index.crossed[account.id] = True

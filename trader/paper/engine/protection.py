@@ -1,6 +1,7 @@
-"""Protection: take profit and stop loss that guard a position, whole or in part.
+"""Protection: take profit, stop loss and trailing stop that guard a position, whole or in part.
 
-At most one whole-position take profit and one stop loss guard a position. Plans die with it.
+At most one whole-position take profit and one stop loss guard a position. A partial one never stays
+larger than its position: it is trimmed when the position shrinks below it. All die with it.
 """
 
 from __future__ import annotations
@@ -9,19 +10,20 @@ from decimal import Decimal
 
 import msgspec
 
-from shared.domain.order import OrderType, PositionSide
-from trader.paper.engine import checks
+from shared.domain.order import PositionSide
+from trader.paper.engine import checks, legs, plans
 from trader.paper.engine.accounts import Account
 from trader.paper.engine.core import Core
-from trader.paper.engine.index import PriceIndex
-from trader.paper.engine.model import Order, Plan, PlanKind, PlanState, Position, Reference
-from trader.paper.engine.money import ZERO
+from trader.paper.engine.legs import Leg, LegChange
+from trader.paper.engine.model import Order, Plan, PlanKind, PlanState, Position, Preset, Reference, exit_side
+from trader.paper.engine.money import ZERO, text
 from trader.paper.engine.refusals import Reason, Refused
 from trader.paper.market import MarketState
 
 
 class NewPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """A plan as a face hands it in. ``size`` is ignored for whole-position kinds."""
+    """Protection as a face hands it in. ``size`` is ignored for whole-position kinds, ``ratio`` is a
+    trailing stop's callback in percent; that one executes at market only."""
 
     symbol: str
     kind: PlanKind
@@ -30,11 +32,8 @@ class NewPlan(msgspec.Struct, frozen=True, kw_only=True):
     reference: Reference = Reference.LAST
     execute: Decimal | None = None
     size: Decimal = ZERO
+    ratio: Decimal = ZERO
     client_id: str = ""
-
-
-def reference_price(state: MarketState, reference: Reference) -> Decimal:
-    return state.last if reference is Reference.LAST else state.mark
 
 
 def check(core: Core, account: Account, new: NewPlan) -> Position:
@@ -44,102 +43,199 @@ def check(core: Core, account: Account, new: NewPlan) -> Position:
     position = account.positions.get((new.symbol, new.side))
     if position is None:
         raise Refused(Reason.PLAN_WITHOUT_POSITION, new.symbol)
-    checks.tick(state.spec, new.trigger, "triggerPrice")
-    if new.execute is not None:
-        checks.tick(state.spec, new.execute, "executePrice")
-    checks.trigger(new.side, new.kind.takes_profit, new.trigger, reference_price(state, new.reference))
+    _check_prices(state, new)
     if new.kind.whole:
         if account.protection(position, new.kind) is not None:
             exists = Reason.TAKE_PROFIT_EXISTS if new.kind.takes_profit else Reason.STOP_LOSS_EXISTS
             raise Refused(exists, new.symbol)
     else:
-        checks.size(state.spec, new.size, OrderType.LIMIT)
-        if new.size > position.size:
-            raise Refused(Reason.ABOVE_POSITION, str(position.size))
-    if len(account.plans) >= checks.MOST_PLANS:
-        raise Refused(Reason.TOO_MANY_PLANS, str(checks.MOST_PLANS))
+        _check_part(state, position, new)
+    plans.check_room(account, new.symbol, new.kind)
     return position
+
+
+def _check_prices(state: MarketState, new: NewPlan) -> None:
+    spec, price = state.spec, plans.reference_price(state, new.reference)
+    checks.tick(spec, new.trigger, "triggerPrice")
+    if not new.kind.trails:
+        if new.ratio:
+            raise Refused(Reason.PLAN_PARAMETER, "rangeRate")
+        plans.check_execute(spec, new.execute)
+        checks.trigger(new.side, new.kind.takes_profit, new.trigger, price, plans.against(new.reference))
+        return
+    if new.execute is not None:
+        raise Refused(Reason.PLAN_PARAMETER, "executePrice")
+    plans.check_ratio(new.ratio, "rangeRate")
+    plans.check_start(price, new.trigger, rising=_starts_rising(new.side))
+
+
+def _check_part(state: MarketState, position: Position, new: NewPlan) -> None:
+    plans.plan_size(state.spec, new.size, plans.market_or_limit(new.execute))
+    if new.size > position.size:
+        raise Refused(Reason.PLAN_ABOVE_POSITION, text(position.size))
+
+
+def _starts_rising(side: PositionSide) -> bool:
+    return plans.trail_rises(exit_side(side))
 
 
 def place(core: Core, account: Account, new: NewPlan) -> Plan:
     return _add(core, account, check(core, account, new), new)
 
 
-def attach(core: Core, account: Account, order: Order, position: Position) -> None:
-    """An order with protection opened or grew a position: set it, or move what is set already."""
-    preset = order.preset
-    for kind, trigger, execute in (
-        (PlanKind.POS_PROFIT, preset.take_profit, preset.take_profit_execute),
-        (PlanKind.POS_LOSS, preset.stop_loss, preset.stop_loss_execute),
-    ):
-        if trigger is None:
-            continue
-        known = account.protection(position, kind)
-        if known is None:
-            new = NewPlan(
-                symbol=order.symbol, kind=kind, side=position.side, trigger=trigger, execute=execute
-            )
-            _add(core, account, position, new)
-        elif (known.trigger, known.execute) != (trigger, execute):
-            unwatch(core, known)
-            known.trigger, known.execute, known.updated_ns = trigger, execute, core.now_ns
-            watch(core, known)
-            core.touch(account)
-            core.batch.plan(known)
-
-
 def _add(core: Core, account: Account, position: Position, new: NewPlan) -> Plan:
-    plan = Plan(
-        id=core.next_id(),
-        account=account.id,
-        symbol=new.symbol,
-        client_id=new.client_id or str(core.next_id()),
-        kind=new.kind,
-        side=new.side,
+    return plans.add(
+        core,
+        account,
+        Plan(
+            id=core.next_id(),
+            account=account.id,
+            symbol=new.symbol,
+            client_id=new.client_id or str(core.next_id()),
+            kind=new.kind,
+            side=new.side,
+            trigger=new.trigger,
+            reference=new.reference,
+            execute=new.execute,
+            size=ZERO if new.kind.whole else new.size,
+            ratio=new.ratio,
+            rising=_starts_rising(new.side) if new.kind.trails else False,
+            mode=position.mode,
+            margin_mode=position.margin_mode,
+            created_ns=core.now_ns,
+            updated_ns=core.now_ns,
+        ),
+    )
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """A modification: the trigger and the execute price are replaced, the others only when given."""
+
+    trigger: Decimal
+    execute: Decimal | None = None
+    reference: Reference | None = None
+    size: Decimal | None = None
+    ratio: Decimal | None = None
+
+
+def modify(core: Core, account: Account, plan: Plan, wanted: Change) -> None:
+    """Judged like a new plan. A trailing stop with another trigger or reference starts anew."""
+    state = core.state(plan.symbol)
+    new = NewPlan(
+        symbol=plan.symbol,
+        kind=plan.kind,
+        side=plan.side,
+        trigger=wanted.trigger,
+        reference=wanted.reference or plan.reference,
+        execute=wanted.execute,
+        size=plan.size if wanted.size is None or plan.kind.whole else wanted.size,
+        ratio=plan.ratio if wanted.ratio is None else wanted.ratio,
+    )
+    same = plan.active and (new.trigger, new.reference) == (plan.trigger, plan.reference)
+    if same:
+        if new.execute is not None:
+            raise Refused(Reason.PLAN_PARAMETER, "executePrice")
+        plans.check_ratio(new.ratio, "rangeRate")
+    else:
+        _check_prices(state, new)
+    if not plan.kind.whole:
+        _check_part(state, account.positions[(plan.symbol, plan.side)], new)
+    plans.change(
+        core,
+        account,
+        plan,
         trigger=new.trigger,
         reference=new.reference,
         execute=new.execute,
-        size=ZERO if new.kind.whole else new.size,
-        mode=position.mode,
-        margin_mode=position.margin_mode,
-        created_ns=core.now_ns,
-        updated_ns=core.now_ns,
+        size=new.size,
+        ratio=new.ratio,
+        active=same,
     )
-    account.plans[plan.id] = plan
-    account.plan_clients[plan.client_id] = plan.id
-    core.live_plans[plan.id] = plan
-    watch(core, plan)
+
+
+# what rides on orders
+
+
+def attach(core: Core, account: Account, order: Order, position: Position) -> None:
+    """An order with protection opened or grew a position: set it, or move what is set already."""
+    _set(core, account, position, PlanKind.POS_PROFIT, legs.take_profit(order.preset))
+    _set(core, account, position, PlanKind.POS_LOSS, legs.stop_loss(order.preset))
+
+
+def _set(core: Core, account: Account, position: Position, kind: PlanKind, leg: Leg) -> None:
+    if leg.trigger is None:
+        return
+    known = account.protection(position, kind)
+    if known is None:
+        new = NewPlan(
+            symbol=position.symbol,
+            kind=kind,
+            side=position.side,
+            trigger=leg.trigger,
+            execute=leg.execute,
+            reference=leg.reference,
+        )
+        _add(core, account, position, new)
+    elif (known.trigger, known.execute, known.reference) != (leg.trigger, leg.execute, leg.reference):
+        plans.change(core, account, known, trigger=leg.trigger, execute=leg.execute, reference=leg.reference)
+
+
+def check_preset_change(core: Core, order: Order, profit: LegChange, loss: LegChange) -> Preset:
+    """The preset that a resting order would have; raises what placing it so would raise."""
+    wanted = legs.changed(order.preset, profit, loss)
+    state = core.state(order.symbol)
+    if order.price:
+        checks.preset(state.spec, wanted, order.position_side, order.price, checks.Against.ORDER)
+    else:
+        checks.preset(state.spec, wanted, order.position_side, state.last)
+    return wanted
+
+
+def change_preset(core: Core, account: Account, order: Order, profit: LegChange, loss: LegChange) -> None:
+    """Change what a resting order will set when it fills. Guards that are set already stay as they are."""
+    order.preset = check_preset_change(core, order, profit, loss)
+    order.updated_ns = core.now_ns
     core.touch(account)
-    core.batch.plan(plan)
-    return plan
+    core.batch.order(order)
 
 
-def end(core: Core, account: Account, plan: Plan, state: PlanState) -> None:
-    """Executed, failed or cancelled: it waits no more and its client id is free again."""
-    unwatch(core, plan)
-    del account.plans[plan.id]
-    del account.plan_clients[plan.client_id]
-    del core.live_plans[plan.id]
-    plan.state = state
-    plan.updated_ns = core.now_ns
-    core.touch(account)
-    core.batch.plan(plan)
+def change_guards(
+    core: Core, account: Account, position: Position, profit: LegChange, loss: LegChange
+) -> None:
+    """Set, move or remove the whole-position take profit and stop loss: both or, when refused, none."""
+    state = core.state(position.symbol)
+    wanted: list[tuple[PlanKind, Leg]] = []
+    for kind, change in ((PlanKind.POS_PROFIT, profit), (PlanKind.POS_LOSS, loss)):
+        known = account.protection(position, kind)
+        old = Leg()
+        if known is not None:
+            old = Leg(trigger=known.trigger, execute=known.execute, reference=known.reference)
+        leg = change.applied(old)
+        if leg.trigger is not None and leg != old:
+            new = NewPlan(
+                symbol=position.symbol,
+                kind=kind,
+                side=position.side,
+                trigger=leg.trigger,
+                reference=leg.reference,
+                execute=leg.execute,
+            )
+            _check_prices(state, new)
+        wanted.append((kind, leg))
+    for kind, leg in wanted:
+        known = account.protection(position, kind)
+        if leg.trigger is None and known is not None:
+            plans.end(core, account, known, PlanState.CANCELLED)
+        _set(core, account, position, kind, leg)
 
 
-def cancel_guards(core: Core, account: Account, position: Position) -> None:
-    """Whole or partial, protection dies with its position."""
+# what the position does to it
+
+
+def shrunk(core: Core, account: Account, position: Position) -> None:
+    """A position became smaller: its protection is trimmed to it, or dies with it."""
     for plan in list(account.guards(position)):
-        end(core, account, plan, PlanState.CANCELLED)
-
-
-def watch(core: Core, plan: Plan) -> None:
-    _waiting(core, plan).add(plan.trigger, plan.id)
-
-
-def unwatch(core: Core, plan: Plan) -> None:
-    _waiting(core, plan).remove(plan.trigger, plan.id)
-
-
-def _waiting(core: Core, plan: Plan) -> PriceIndex:
-    index = core.index(plan.symbol)
-    return (index.rising if plan.fires_above else index.falling)[plan.reference]
+        if not position.size:
+            plans.end(core, account, plan, PlanState.CANCELLED)
+        elif plan.size > position.size:
+            plans.change(core, account, plan, size=position.size)

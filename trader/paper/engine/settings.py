@@ -11,7 +11,7 @@ from trader.paper.engine import maths, positions
 from trader.paper.engine.accounts import Account
 from trader.paper.engine.core import Core
 from trader.paper.engine.model import MarginMode, Position, PositionMode, SymbolSettings
-from trader.paper.engine.money import ZERO, divided
+from trader.paper.engine.money import ZERO, divided, minus, plus
 from trader.paper.engine.refusals import Reason, Refused
 
 
@@ -54,9 +54,9 @@ def set_leverage(core: Core, account: Account, symbol: str, wanted: Leverage) ->
     _check_margins(core, account, moved)
     account.record.settings[symbol] = after
     for position, leverage in moved:
-        position.leverage = leverage
         if position.margin_mode is MarginMode.ISOLATED:
-            position.margin = divided(position.open_value, Decimal(leverage))
+            position.margin = plus(position.margin, _more(position, leverage))
+        position.leverage = leverage
         positions.changed(core, account, position)
     core.touch(account)
     return after
@@ -69,14 +69,22 @@ def _check_margins(core: Core, account: Account, moved: list[tuple[Position, int
         largest = maths.largest_value(spec, leverage)
         if largest is not None and position.open_value > largest:
             raise Refused(Reason.ABOVE_TIER, str(largest))
-        margin = divided(position.open_value, Decimal(leverage))
-        more += margin - position.initial_margin()
+        change = _more(position, leverage)
+        more += change
         if position.margin_mode is MarginMode.ISOLATED:
             mark = core.mark(position)
-            if margin + position.unrealised(mark) <= maths.maintenance(spec, position, mark):
+            if position.margin + change + position.unrealised(mark) <= maths.maintenance(
+                spec, position, mark
+            ):
                 raise Refused(Reason.LEVERAGE_MARGIN)
     if more > 0 and more > account.funds(core.mark).free:
         raise Refused(Reason.LEVERAGE_MARGIN)
+
+
+def _more(position: Position, leverage: int) -> Decimal:
+    """What another leverage adds to the initial margin; margin that was added by hand stays on top."""
+    value = position.open_value
+    return minus(divided(value, Decimal(leverage)), divided(value, Decimal(position.leverage)))
 
 
 def set_margin_mode(core: Core, account: Account, symbol: str, mode: MarginMode) -> SymbolSettings:
@@ -96,7 +104,7 @@ def set_position_mode(core: Core, account: Account, mode: PositionMode) -> None:
     """One-way or hedge for all symbols; refused while anything is open, unless nothing would change."""
     if account.record.position_mode is mode:
         return
-    if account.positions or account.orders:
+    if account.positions or account.orders or account.plans:
         raise Refused(Reason.POSITION_MODE_BLOCKED)
     account.record.position_mode = mode
     core.touch(account)

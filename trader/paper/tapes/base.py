@@ -8,11 +8,14 @@ from abc import ABC, abstractmethod
 from shared import clock
 from trader.paper.market import MarketHub
 from trader.paper.tapeclock import TapeClock
+from trader.paper.tapes.pace import Pace
 
 BATCH = 256
 """Events fed before other tasks get their turn."""
 _NAP_WALL_NS = 250_000_000
 """A symbol added in a silent moment is noticed within this."""
+_SHORTEST_WALL_NS = 1_000_000
+"""The event loop's timers are no finer: what falls due within a millisecond is fed together."""
 
 
 class Tape(ABC):
@@ -29,9 +32,12 @@ class Tape(ABC):
         self.hub = hub
         self.clock = clock_
         self._fed_ns = 0
+        self._seen_ns = 0
+        self._first_ns = 0
         self._settlers: list[tuple[int, asyncio.Future[None]]] = []
         self._since_yield = 0
         self._ended = False
+        self.pace = Pace(clock_)
 
     @abstractmethod
     def prepare(self) -> None:
@@ -43,6 +49,7 @@ class Tape(ABC):
 
     async def run(self) -> None:
         """Play until cancelled. Whoever waits for ``settled`` then waits no longer."""
+        self.pace.begin()
         try:
             await self.play()
         finally:
@@ -51,6 +58,10 @@ class Tape(ABC):
                 if not waiter.done():
                     waiter.set_result(None)
             self._settlers.clear()
+
+    def progress(self) -> dict[str, object]:
+        """What ``GET /control/state`` tells of the tape: how late it runs; recorded ones count more."""
+        return self.pace.report()
 
     async def settled(self) -> None:
         """Return when every event up to the clock's time of this call has been fed (or the tape ended)."""
@@ -62,17 +73,30 @@ class Tape(ABC):
         self.clock.nudge()
         await waiter
 
+    def due(self, ns: int) -> bool:
+        """True when ``ns`` has come and nobody else must have a turn: feed on without ``until``."""
+        self._since_yield += 1
+        return ns <= self._seen_ns and self._since_yield < BATCH
+
     async def until(self, ns: int) -> None:
         """Wait until tape time ``ns``; at least every ``BATCH`` calls the others get their turn.
 
-        While waiting, openings and funding fall due and ``settled`` is answered.
+        While waiting, openings and funding fall due and ``settled`` is answered. A wait lasts a
+        millisecond at least, so an event may come that much after its time.
         """
         self._since_yield += 1
-        while (now := self.clock.now_ns()) < ns:
+        now = self.clock.now_ns()
+        # the first event since the last call is the one that waited longest
+        self.pace.fed(self._first_ns, now)
+        while now < ns:
             self._reached(now)
             self._since_yield = 0
-            nap = max(clock.MILLISECOND, int(_NAP_WALL_NS * self.clock.speed))
-            await self.clock.pause(min(ns, max(self.hub.next_due_ns, now + 1), now + nap))
+            speed = self.clock.speed
+            nap = max(clock.MILLISECOND, int(_NAP_WALL_NS * speed))
+            wake = min(ns, max(self.hub.next_due_ns, now + 1), now + nap)
+            await self.clock.pause(max(wake, now + int(_SHORTEST_WALL_NS * speed)))
+            now = self.clock.now_ns()
+        self._first_ns, self._seen_ns = ns, now
         if self._since_yield >= BATCH:
             self._since_yield = 0
             await asyncio.sleep(0)

@@ -163,7 +163,8 @@ class CandleTape(Tape):
             if state is None:
                 continue
             now = ns + shift
-            await self.until(now)
+            if not self.due(now):
+                await self.until(now)
             if point is None:
                 if isinstance(what, Decimal):
                     self.hub.feed_mark_once(state, what, now)

@@ -43,12 +43,15 @@ class FrameBook(Book):
 
     def lay(self, bid: TextLevel, ask: TextLevel) -> None:
         """Make ``bid`` and ``ask`` the best prices; better levels vanish until ``take_off``."""
-        bid_key, bid_price = self._key(bid[0])
-        ask_key, ask_price = self._key(ask[0])
-        if self._key(bid[0])[0] != bid_key:  # the ask rescaled the book
-            bid_key = self._key(bid[0])[0]
-        bid_level = (bid_price, Decimal(bid[1]))
-        ask_level = (ask_price, Decimal(ask[1]))
+        known = self._keys.get
+        bid_key, bid_price = known(bid[0]) or self._key(bid[0])
+        found = known(ask[0])
+        if found is None:
+            found = self._key(ask[0])
+            bid_key = self._key(bid[0])[0]  # the ask may have rescaled the book
+        ask_key, ask_price = found
+        bid_level = (bid_price, self._amount(bid[1]))
+        ask_level = (ask_price, self._amount(ask[1]))
         if self._top == (bid_key, ask_key):  # the same prices, other sizes: already noted
             self._bids[bid_key] = bid_level
             self._asks[ask_key] = ask_level

@@ -25,6 +25,7 @@ from trader.paper.book import TextLevel
 MAX_DAMAGED = 1000
 """Damaged lines stepped over before a file counts as unusable."""
 _MAX_LINE = 8_000_000
+_CHUNK = 1 << 18
 _MICROSECONDS_BELOW = 10**17
 
 
@@ -79,24 +80,22 @@ class FrameReader:
     def __iter__(self) -> Iterator[tuple[int, Frame]]:
         """``(local ns, frame)`` in file order. ``TapeError`` names file and line when it is unusable."""
         self.line = self.frames = self.damaged = 0
-        decoder = msgspec.json.Decoder(Frame)
-        decode = decoder.decode
+        decode = msgspec.json.Decoder(Frame).decode
         try:
-            with gzip.open(self.path, "rb") as file:
-                while line := file.readline(_MAX_LINE):
-                    self.line += 1
-                    head, _, text = line.partition(b" ")
-                    try:
-                        ns = int(head)
-                        frame = decode(text)
-                    except (ValueError, msgspec.MsgspecError) as error:
-                        if line.strip():
-                            self.damage(self.line, str(error))
-                        continue
-                    if ns < _MICROSECONDS_BELOW:
-                        ns *= clock.MICROSECOND
-                    self.frames += 1
-                    yield ns, frame
+            for line in _lines(self.path):
+                self.line += 1
+                head, _, text = line.partition(b" ")
+                try:
+                    ns = int(head)
+                    frame = decode(text)
+                except (ValueError, msgspec.MsgspecError) as error:
+                    if line.strip():
+                        self.damage(self.line, str(error))
+                    continue
+                if ns < _MICROSECONDS_BELOW:
+                    ns *= clock.MICROSECOND
+                self.frames += 1
+                yield ns, frame
         except (EOFError, OSError, zlib.error) as error:
             # what came before a cut end is good; a file that is cut before anything useful is not
             self.damage(self.line + 1, _why(error))
@@ -117,6 +116,21 @@ class FrameReader:
                 f"tape {self.path}: line {number}: {self.damaged} lines are damaged, first {self.first_damage}: "
                 "this is no recording of Binance combined streams"
             )
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    """Lines without their end; one that never ends comes in pieces. What precedes a cut is not lost."""
+    rest = b""
+    with gzip.open(path, "rb") as file:
+        while chunk := file.read1(_CHUNK):
+            lines = (rest + chunk).split(b"\n")
+            rest = lines.pop()
+            yield from lines
+            if len(rest) > _MAX_LINE:
+                yield rest
+                rest = b""
+    if rest:
+        yield rest
 
 
 def _why(error: Exception) -> str:

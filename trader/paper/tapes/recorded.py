@@ -199,6 +199,10 @@ class RecordedTape(Tape):
     def gaps(self) -> int:
         return sum(feed.gaps for feed in self._feeds.values())
 
+    def progress(self) -> dict[str, object]:
+        counted = {"frames": self.frames, "passes": self.passes, "gaps": self.gaps, "damaged": self.damaged}
+        return counted | super().progress()
+
     def measure_ns(self) -> int:
         """From the first frame to the last; reads the file."""
         first = last = 0
@@ -247,7 +251,8 @@ class RecordedTape(Tape):
                 damaged = self._reader.damaged
                 self._warn()
             now = max(now, local_ns + shift_ns)
-            await self.until(now)
+            if not self.due(now):
+                await self.until(now)
             try:
                 self._apply(frame, now)
             except (TypeError, ValueError, ArithmeticError) as error:

@@ -4,7 +4,7 @@ Every 250 ms of tape time each symbol gets a return ``beta * m + e``: ``m`` is c
 move together), ``e`` its own. Both follow one of three regimes (calm, usual, wild) that a Markov chain
 changes about every two minutes, and a weak pull leads prices back to where they began, so that a tape
 that runs for weeks stays plausible. Trades come with the size of the move. Each symbol has its own
-moment inside the 250 ms.
+moment inside the 250 ms. A few coins are traded on spot too, at the price of their contract.
 
 Only additions, multiplications and ``random.Random.random`` are used (no library of transcendental
 functions), so that equal seeds give equal events, bit for bit.
@@ -15,10 +15,11 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterator
+from copy import copy
 from decimal import Decimal
 from typing import NamedTuple
 
-from trader.paper.contract import default_spec
+from trader.paper.contract import SPOT, Side, default_spec
 from trader.paper.market import Funding, FundingSource, MarketHub, MarketState
 from trader.paper.minutes import MINUTE, Candle
 from trader.paper.tapeclock import TapeClock
@@ -77,6 +78,8 @@ COINS = (
     Coin("1000PEPEUSDT", "0.0081400", "0.0000001", "1", 75, 420, 0.07, 0.65),
     Coin("1000BONKUSDT", "0.0192000", "0.000001", "1", 50, 130, 0.08, 0.6),
 )
+
+SPOT_SYMBOLS = ("BTCUSDT", "ETHUSDT")
 
 REGIMES = (0.45, 1.0, 2.4)
 """How much stronger than usual moves are: calm, usual, wild."""
@@ -173,6 +176,7 @@ class SyntheticTape(Tape):
         self.name = f"synthetic:{seed}"
         self.market = Market(seed)
         self._states: list[MarketState] = []
+        self._spot: dict[int, MarketState] = {}
 
     def prepare(self) -> None:
         past = self.market.history(HISTORY_MINUTES)
@@ -196,19 +200,38 @@ class SyntheticTape(Tape):
             state.minutes.seed(candles)
             self.hub.set_funding(state, source=_funding(walk))
             self._states.append(state)
+        for index, walk in enumerate(self.market.walks):
+            if walk.coin.symbol in SPOT_SYMBOLS:
+                self._spot[index] = self._beside(walk, self._states[index])
+
+    def _beside(self, walk: _Walk, contract: MarketState) -> MarketState:
+        """The spot market of a contract: same price, same past."""
+        coin, price = walk.coin, walk.shown * walk.tick
+        spec = default_spec(coin.symbol, price, market=SPOT, tick=walk.tick, step=walk.step)
+        state = self.hub.add(spec, price, daily_volume=contract.daily_volume, volatility=contract.volatility)
+        state.minutes.seed([copy(candle) for candle in contract.candles()])
+        return state
 
     async def play(self) -> None:
         start = self.clock.now_ns()
-        hub, states, walks = self.hub, self._states, self.market.walks
+        states, spot, walks = self._states, self._spot, self.market.walks
         for passed, index, ticks, size, buys in self.market.steps():
             now = start + passed
-            await self.until(now)
-            state = states[index]
-            price = ticks * walks[index].tick
-            if size is not None or price != state.tape_last:
-                hub.feed_price(state, price, now, (passed // STEP_NS) & _SALT_MASK)
-            if size is not None:
-                hub.feed_trade(state, price, size, "buy" if buys else "sell", now)
+            if not self.due(now):
+                await self.until(now)
+            price, salt = ticks * walks[index].tick, (passed // STEP_NS) & _SALT_MASK
+            side: Side = "buy" if buys else "sell"
+            self._feed(states[index], price, size, side, now=now, salt=salt)
+            if index in spot:
+                self._feed(spot[index], price, size, side, now=now, salt=salt)
+
+    def _feed(
+        self, state: MarketState, price: Decimal, size: Decimal | None, side: Side, *, now: int, salt: int
+    ) -> None:
+        if size is not None or price != state.tape_last:
+            self.hub.feed_price(state, price, now, salt)
+        if size is not None:
+            self.hub.feed_trade(state, price, size, side, now)
 
 
 def gauss(rng: random.Random) -> float:

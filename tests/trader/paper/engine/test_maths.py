@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from shared.domain.order import PositionSide
@@ -17,7 +18,7 @@ D = Decimal
 def position(
     entry: str, size: str, margin: str, side: PositionSide = PositionSide.LONG, **changes: Decimal
 ) -> Position:
-    return Position(
+    plain = Position(
         id=1,
         account=1,
         symbol=BTC,
@@ -31,8 +32,8 @@ def position(
         open_value=D(entry) * D(size),
         margin=D(margin),
         opened_size=D(size),
-        **changes,
     )
+    return msgspec.structs.replace(plain, **changes)
 
 
 BTC_SPEC = spec(BTC, "0.1", "0.001")

@@ -210,18 +210,38 @@ def test_closing_an_isolated_position_into_a_thin_book_liquidates_the_crossed_on
     assert account.record.wallet == D("0.197")
 
 
-@pytest.mark.parametrize("status", ["open", "maintain"])
-def test_funding_of_an_isolated_position_liquidates_the_crossed_one(bench: Bench, status: Status) -> None:
-    """2 ETH pay 0.15 x 2000 x 2 = 600 of 997.3; 397.3 - 400 of isolated margin < 2.3, traded or not."""
+def test_funding_comes_out_of_an_isolated_margin_and_the_insurance_pays_the_rest(bench: Bench) -> None:
+    """2 ETH pay 0.15 x 2000 x 2 = 600 with 400 of margin. At margin 0 the price is 4000 / (2 x 0.9954) = 2009.24...
+
+    There the position earns 18.48 and pays 2.411088: both are the insurance's. The crossed long is not touched.
+    """
     account = beside_a_crossed_long(bench)
     bench.order(account, "buy", "2", symbol=ETH)
-    bench.hub.set_status(bench.state(ETH), status)
     event = FundingDue(bench.state(ETH), D("0.15"), D(2000), bench.clock.now_ns())
     for listener in bench.hub._listeners:
         listener(event)
-    assert [position.symbol for position in account.positions.values()] == [ETH]
-    assert bench.amounts(account)[3:] == [("funding", "-600"), ("close_fee", "-0.3"), ("insurance", "3")]
-    assert account.record.wallet == 400
+    assert [position.symbol for position in account.positions.values()] == [BTC]
+    assert bench.amounts(account)[3:] == [
+        ("funding", "-600"),
+        ("insurance", "200"),
+        ("realised_pnl", "18.48"),
+        ("close_fee", "-2.411088"),
+        ("liquidation_fee", "-16.068912"),
+    ]
+    assert account.record.wallet == D("597.3")  # 1000 - 0.3 - 2.4 of fees - 400 of margin
+
+
+@pytest.mark.parametrize("status", ["open", "maintain"])
+def test_funding_of_a_crossed_position_liquidates_it_traded_or_not(bench: Bench, status: Status) -> None:
+    """1000 - 0.3 pay 2 x 50000 x 0.01 = 1000: -0.3 is left, -0.6 after the closing fee, which the insurance pays."""
+    account = beside_a_crossed_long(bench)
+    bench.hub.set_status(bench.state(BTC), status)
+    event = FundingDue(bench.state(BTC), D(2), D(50_000), bench.clock.now_ns())
+    for listener in bench.hub._listeners:
+        listener(event)
+    assert not account.positions
+    assert bench.amounts(account)[2:] == [("funding", "-1000"), ("close_fee", "-0.3"), ("insurance", "0.6")]
+    assert account.record.wallet == 0
 
 
 def test_after_a_restart_at_another_price_stops_come_before_liquidation(bench: Bench) -> None:

@@ -71,15 +71,6 @@ def test_a_limit_order_rests_until_the_ask_touches_it_and_pays_the_maker_fee(ben
     assert account.locked == 0
 
 
-def test_a_public_trade_through_the_price_fills_too(bench: Bench) -> None:
-    account = bench.account()
-    order = bench.order(account, "sell", "0.1", "51000")
-    bench.trade(BTC, "51000")
-    assert state_of(order) is State.LIVE
-    bench.trade(BTC, "51000.1")
-    assert state_of(order) is State.FILLED
-
-
 def test_an_aggressive_limit_takes_up_to_its_price_and_rests_the_remainder(bench: Bench) -> None:
     bench.book(BTC, [("49999", "1")], [("50000", "0.010"), ("50002", "1")])
     account = bench.account()

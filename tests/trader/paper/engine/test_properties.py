@@ -27,6 +27,7 @@ SIZES = st.sampled_from(["0.01", "0.03", "0.1", "0.17", "1", "2.5", "20"])
 MOVES = st.sampled_from(["0.5", "0.9", "0.97", "0.995", "1", "1.003", "1.02", "1.1", "1.9"])
 SIDES = st.sampled_from(["buy", "sell"])
 MODES = st.sampled_from(list(MarginMode))
+GUARDS = st.sampled_from([kind for kind in PlanKind if kind.protects and not kind.trails])
 NEAR = st.one_of(st.none(), st.sampled_from(["0.96", "0.99", "0.9999", "1.0001", "1.01", "1.04"]))
 
 
@@ -71,7 +72,7 @@ def orders(draw: st.DrawFn) -> Step:
 @st.composite
 def plans(draw: st.DrawFn) -> Step:
     number, symbol, trigger = draw(ACCOUNTS), draw(SYMBOLS), draw(st.sampled_from(["0.98", "1.02", "1.05"]))
-    kind, side = draw(st.sampled_from(list(PlanKind))), draw(st.sampled_from(list(PositionSide)))
+    kind, side = draw(GUARDS), draw(st.sampled_from(list(PositionSide)))
     size, reference = draw(SIZES), draw(st.sampled_from(list(Reference)))
     execute = draw(NEAR)
 
@@ -172,11 +173,7 @@ def check_reservations(bench: Bench) -> None:
     """What is locked, frozen and watched is exactly what the resting orders, plans and positions need."""
     core = bench.engine.core
     resting = sum(len(index.buys) + len(index.sells) for index in core.symbols.values())
-    waiting = sum(
-        len(side)
-        for index in core.symbols.values()
-        for side in (*index.rising.values(), *index.falling.values())
-    )
+    waiting = sum(len(watching) for watching in core.watches.values())
     isolated = crossed = 0
     for account in core.accounts.values():
         assert account.locked == sum((order.locked for order in account.orders.values()), ZERO)
@@ -194,7 +191,8 @@ def check_reservations(bench: Bench) -> None:
             isolated += position.margin_mode is MarginMode.ISOLATED
             crossed += position.margin_mode is MarginMode.CROSSED
         for plan in account.plans.values():
-            assert (plan.symbol, plan.side) in account.positions
+            held = account.positions.get((plan.symbol, plan.side))
+            assert not plan.kind.protects or (held is not None and plan.size <= held.size)
         for order in account.orders.values():
             assert order.live
             assert not order.closing or (order.symbol, order.position_side) in account.positions

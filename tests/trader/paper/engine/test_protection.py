@@ -116,9 +116,9 @@ def test_plans_by_hand_and_their_refusals(bench: Bench) -> None:
         engine.place_plan(account, bench.plan(TP, "51000"))
     with refused(Reason.DUPLICATE_CLIENT_ID):
         engine.place_plan(account, bench.plan(SL, "49000", client="tp1"))
-    with refused(Reason.LONG_STOP_LOSS_PRICE):
+    with refused(Reason.LONG_STOP_LOSS_LAST):
         engine.place_plan(account, bench.plan(SL, "50000"))
-    with refused(Reason.ABOVE_POSITION):
+    with refused(Reason.PLAN_ABOVE_POSITION):
         engine.place_plan(account, bench.plan(PART_TP, "51000", size="0.2"))
     engine.place_plan(account, bench.plan(SL, "49000"))
     with refused(Reason.STOP_LOSS_EXISTS):
@@ -133,7 +133,7 @@ def test_two_plans_in_one_call_are_set_both_or_none(bench: Bench) -> None:
     account = bench.account()
     bench.order(account, "buy", "0.1")
     before = bench.picture()
-    with refused(Reason.LONG_STOP_LOSS_PRICE):
+    with refused(Reason.LONG_STOP_LOSS_LAST):
         bench.engine.place_plans(account, [bench.plan(TP, "51000"), bench.plan(SL, "50001")])
     with refused(Reason.DUPLICATE_CLIENT_ID):
         bench.engine.place_plans(

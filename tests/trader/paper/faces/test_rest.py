@@ -215,7 +215,7 @@ async def test_refusals_of_the_other_calls(exchanges: Exchanges, server: PaperSe
     assert (await client.post(leverage, **coin, leverage="ten")).code == "40020"
     assert (await client.post(leverage, **coin)).code == "40019"
     assert (await client.post(TPSL, **coin, planType="pos_profit", triggerPrice="1")).code == "40891"
-    assert (await client.post(TPSL, **coin, planType="moving_plan", triggerPrice="1")).code == "40020"
+    assert (await client.post(TPSL, **coin, planType="normal_plan", triggerPrice="1")).code == "40020"
     assert (await client.post("/api/v2/mix/order/close-positions", **BTC)).code == "22002"
     assert (await client.post("/api/v2/mix/order/cancel-order", **BTC, orderId="77")).code == "40768"
     assert (await client.post("/api/v2/mix/order/cancel-order", **BTC, orderId="7x")).code == "40402"
@@ -237,7 +237,7 @@ async def test_refusals_of_the_other_calls(exchanges: Exchanges, server: PaperSe
 async def test_unknown_paths_and_broken_bodies_are_the_venues_errors(client: Client) -> None:
     for method, path in (
         ("GET", "/api/v2/mix/order/nothing"),
-        ("POST", "/api/v2/mix/order/batch-place-order"),
+        ("POST", "/api/v2/mix/order/batch-everything"),
         ("GET", ORDER),
         ("DELETE", "/"),
     ):

@@ -13,6 +13,7 @@ from shared import clock
 from tests.trader.paper.client import FUTURES, Client, Socket, signature
 from tests.trader.paper.conftest import Exchanges
 from trader.paper.faces.bitget import ws
+from trader.paper.faces.bitget.limits import VenueLimits
 from trader.paper.server import PaperServer
 
 D = Decimal
@@ -257,9 +258,9 @@ async def test_too_many_messages_a_second_cut_the_connection(exchanges: Exchange
 
 
 async def test_silence_and_old_age_cut_the_connection(exchanges: Exchanges) -> None:
-    quiet = await exchanges.client(await exchanges.start(ws_idle_s=0.05))
+    quiet = await exchanges.client(await exchanges.start(venue=VenueLimits(ws_idle_s=0.05)))
     await closed(await quiet.socket())
-    old = await exchanges.client(await exchanges.start(ws_life_s=0.05))
+    old = await exchanges.client(await exchanges.start(venue=VenueLimits(ws_life_s=0.05)))
     await closed(await old.socket())
 
 
@@ -267,7 +268,7 @@ async def test_a_slow_reader_loses_the_oldest_market_data_and_keeps_the_newest_p
     server: PaperServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ws, "MOST_PUBLIC", 3)
-    connection = ws.Connection(server.ws, aiohttp.web.WebSocketResponse(), None)
+    connection = ws.Connection(server.ws, aiohttp.web.WebSocketResponse(), server._protocol())
     ticker, trade = ("futures", "BTCUSDT", "ticker"), ("futures", "BTCUSDT", "trade")
     connection.push_public(ticker, "old", latest=True)
     connection.push_public(ticker, "new", latest=True)

@@ -164,16 +164,6 @@ def key_info(call: Call) -> object:
     }
 
 
-@signed_get("/api/v2/spot/account/assets")
-def spot_assets(call: Call) -> object:
-    """Deposits go to the futures wallet: the spot wallet is empty."""
-    coin = call.params.text("coin").upper()
-    if coin not in {"", COIN}:
-        return []
-    row = {"coin": COIN, "available": "0", "frozen": "0", "locked": "0", "limitAvailable": "0"}
-    return [row | {"uTime": ms(call.account.record.created_ns)}]
-
-
 @signed_get("/api/v2/common/trade-rate")
 def trade_rate(call: Call) -> object:
     market = {"mix": "futures", "spot": "spot"}.get(call.params.need("businessType").lower())

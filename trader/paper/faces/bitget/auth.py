@@ -11,10 +11,10 @@ import hmac
 from collections.abc import Mapping
 from urllib.parse import unquote_plus
 
-from shared import clock
 from trader.paper.engine.accounts import Account
 from trader.paper.engine.engine import Engine
 from trader.paper.faces.bitget.errors import refusal
+from trader.paper.wall import TRUE_WALL, Wall
 
 WINDOW_MS = 30_000
 
@@ -33,7 +33,13 @@ def _bytes(text: str) -> bytes:
 
 
 def authenticate(
-    engine: Engine, headers: Mapping[str, str], method: str, path_query: str, body: bytes
+    engine: Engine,
+    headers: Mapping[str, str],
+    method: str,
+    path_query: str,
+    body: bytes,
+    *,
+    wall: Wall = TRUE_WALL,
 ) -> Account:
     """The account of a signed request; refusals in the venue's own order of checks.
 
@@ -60,7 +66,7 @@ def authenticate(
     record = account.record
     if not hmac.compare_digest(record.passphrase.encode(), _bytes(passphrase)):
         raise refusal("40012")
-    if abs(clock.now_ms() - int(stamp)) > WINDOW_MS:
+    if abs(wall.now_ms() - int(stamp)) > WINDOW_MS:
         raise refusal("40008")
     if record.kind != "classic":
         raise refusal("40085")

@@ -12,6 +12,7 @@ from trader.paper.engine.engine import Engine
 from trader.paper.faces.bitget.errors import refusal
 from trader.paper.faces.bitget.params import Params
 from trader.paper.market import MarketHub, MarketState
+from trader.paper.wall import TRUE_WALL, Wall
 
 
 class Call(msgspec.Struct):
@@ -21,6 +22,7 @@ class Call(msgspec.Struct):
     hub: MarketHub
     params: Params
     caller: Account | None = None
+    wall: Wall = TRUE_WALL
 
     @property
     def account(self) -> Account:

@@ -19,7 +19,7 @@ from shared.clock import MILLISECOND
 from trader.paper.contract import FUTURES
 from trader.paper.engine.money import text
 from trader.paper.faces.bitget import candles
-from trader.paper.faces.bitget.public import change_24h, top, trade_row
+from trader.paper.faces.bitget.public import change_24h, change_utc, top, trade_row
 from trader.paper.market import MarketEvent, MarketHub, MarketState, SymbolAdded, Traded
 
 Arg = dict[str, object]
@@ -46,13 +46,15 @@ class Topic(ABC):
 
     latest_only = True
     interval_ms = 300
+    gathers = False
+    """Wants to hear of every event, also while a push is already due."""
 
     def __init__(self, state: MarketState, arg: Arg) -> None:
         self.state = state
         self.arg = arg
         self.key: TopicKey = (state.market, state.symbol, str(arg["channel"]))
         self.subscribers: dict[Subscriber, None] = {}
-        self._timer: asyncio.TimerHandle | None = None
+        self.timer: asyncio.TimerHandle | None = None
         self._sent_at = 0.0
 
     @abstractmethod
@@ -81,22 +83,22 @@ class Topic(ABC):
         self.subscribers.pop(subscriber, None)
         if self.subscribers:
             return False
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
         return True
 
     def touch(self) -> None:
         """Push now, or when the interval since the last push is over."""
-        if self._timer is None:
+        if self.timer is None:
             loop = asyncio.get_running_loop()
-            self._timer = loop.call_at(max(loop.time(), self._sent_at + self.interval_ms / 1000), self.flush)
+            self.timer = loop.call_at(max(loop.time(), self._sent_at + self.interval_ms / 1000), self.flush)
 
     def flush(self) -> None:
-        if self._timer is None:
+        if self.timer is None:
             return
-        self._timer.cancel()
-        self._timer = None
+        self.timer.cancel()
+        self.timer = None
         self._sent_at = asyncio.get_running_loop().time()
         message = self.update()
         if message is not None:
@@ -132,12 +134,12 @@ class TickerTopic(Topic):
         row |= {
             "baseVolume": text(state.base_volume),
             "quoteVolume": text(state.quote_volume),
-            "openUtc": start,
+            "openUtc": text(state.open_utc),
         }
         if state.market == FUTURES:
             row |= {"symbolType": 1, "symbol": state.symbol, "deliveryPrice": "0"}
         else:
-            row["changeUtc24h"] = change
+            row["changeUtc24h"] = change_utc(state)
         row["ts"] = str(state.ts_ns // MILLISECOND)
         return [row]
 
@@ -231,6 +233,7 @@ def _changes(before: dict[str, str], after: dict[str, str]) -> list[tuple[str, s
 class TradeTopic(Topic):
     latest_only = False
     interval_ms = 50
+    gathers = True
 
     def __init__(self, state: MarketState, arg: Arg) -> None:
         super().__init__(state, arg)
@@ -318,5 +321,6 @@ class Feed:
         if not topics or isinstance(event, SymbolAdded):
             return
         for topic in topics.values():
-            if topic.heard(event):
+            # with a push due anyway an event makes a difference only to a topic that gathers them
+            if (topic.timer is None or topic.gathers) and topic.heard(event):
                 topic.touch()

@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Any
+
+import msgspec
 
 from shared.domain.order import OrderType, Side
+from shared.errors import VenueRefusedError
 from trader.paper.engine.accounts import Account
-from trader.paper.engine.model import Force, NewOrder, Order, PositionMode, Preset
+from trader.paper.engine.model import (
+    Force,
+    NewOrder,
+    Order,
+    PositionMode,
+    Preset,
+    SelfTrade,
+    opened_by,
+)
+from trader.paper.engine.modifying import Change
 from trader.paper.engine.money import ZERO
+from trader.paper.engine.refusals import Refused
 from trader.paper.faces.bitget import shapes
 from trader.paper.faces.bitget.account import margin_mode, traded
 from trader.paper.faces.bitget.calls import Call, signed_get, signed_post
-from trader.paper.faces.bitget.errors import refusal
+from trader.paper.faces.bitget.errors import from_engine, refusal
 from trader.paper.faces.bitget.params import Params
 
 _MOST_IN_BATCH = 50
@@ -52,6 +66,7 @@ def new_order(account: Account, params: Params, symbol: str) -> NewOrder:
         price=params.need_decimal("price") if limit else None,
         force=params.choice("force", Force, Force.GTC) if limit else Force.GTC,
         client_id=params.text("clientOid"),
+        self_trade=params.choice("stpMode", SelfTrade, SelfTrade.NONE),
         hedge_close=hedge_close,
         reduce_only=params.flag("reduceOnly") and account.record.position_mode is PositionMode.ONE_WAY,
         preset=Preset(
@@ -61,6 +76,90 @@ def new_order(account: Account, params: Params, symbol: str) -> NewOrder:
             stop_loss_execute=params.price("presetStopLossExecutePrice"),
         ),
     )
+
+
+@signed_post("/api/v2/mix/order/batch-place-order", 5)
+def batch_place(call: Call) -> object:
+    """Up to 50 orders of one symbol; each is placed or refused by itself. The code stays 00000."""
+    state, params = traded(call), call.params
+    success: list[dict[str, str]] = []
+    failure: list[dict[str, str]] = []
+    for item in listed(params, "orderList"):
+        one = params.over(item)
+        try:
+            placed = call.engine.place(call.account, new_order(call.account, one, state.symbol))
+        except (Refused, VenueRefusedError) as error:
+            refused = from_engine(error) if isinstance(error, Refused) else error
+            failure.append(
+                {
+                    "orderId": "",
+                    "clientOid": Params(item).brief("clientOid"),
+                    "errorMsg": refused.text,
+                    "errorCode": refused.code,
+                }
+            )
+        else:
+            success.append(shapes.placed(placed.order))
+    return {"successList": success, "failureList": failure}
+
+
+def listed(params: Params, name: str, most: int = _MOST_IN_BATCH) -> list[dict[str, Any]]:
+    """A list of objects with one member at least; too many are 40912."""
+    items = params.raw(name)
+    if not items:
+        raise refusal("40019", name)
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise refusal("40020", name)
+    if len(items) > most:
+        raise refusal("40912")
+    return items
+
+
+@signed_post("/api/v2/mix/order/modify-order")
+def modify_order(call: Call) -> object:
+    """A new size and price make a new order, found by ``newClientOid``; presets: "" keeps, 0 deletes."""
+    state, params = traded(call), call.params
+    number, client_id = _which(params)
+    order = call.engine.pending(call.account, number, client_id)
+    if order is None or order.symbol != state.symbol:
+        raise refusal("45031" if _found(call, number, client_id) else "40768")
+    size, price = params.decimal("newSize"), params.decimal("newPrice")
+    if (size is None) != (price is None):
+        raise refusal("40925")
+    new_id = params.text("newClientOid")
+    if size is not None and not new_id:
+        raise refusal("40019", "newClientOid")
+    change = Change(client_id=new_id, size=size, price=price, preset=_changed_preset(params, order.preset))
+    return shapes.placed(call.engine.modify(call.account, order, change))
+
+
+def _changed_preset(params: Params, preset: Preset) -> Preset | None:
+    take_profit, stop_loss = (
+        params.decimal("newPresetStopSurplusPrice"),
+        params.decimal("newPresetStopLossPrice"),
+    )
+    if take_profit is None and stop_loss is None:
+        return None
+    if take_profit is not None:
+        preset = msgspec.structs.replace(preset, take_profit=take_profit or None, take_profit_execute=None)
+    if stop_loss is not None:
+        preset = msgspec.structs.replace(preset, stop_loss=stop_loss or None, stop_loss_execute=None)
+    return preset
+
+
+@signed_post("/api/v2/mix/order/click-backhand", 1)
+def reverse(call: Call) -> object:
+    """Turn a position round at market. In hedge mode ``side`` names it: buy = the long one."""
+    state, params = traded(call), call.params
+    account, size = call.account, params.decimal("size")
+    if account.record.position_mode is PositionMode.HEDGE:
+        side = params.choice("side", Side)
+        position = account.positions.get((state.symbol, opened_by(side)))
+    else:
+        position = account.netted(state.symbol)
+    if position is None:
+        raise refusal("22002")
+    return shapes.placed(call.engine.reverse(account, position, size or None, params.text("clientOid")))
 
 
 @signed_post("/api/v2/mix/order/cancel-order")
@@ -96,20 +195,15 @@ def cancel_all(call: Call) -> object:
 @signed_post("/api/v2/mix/order/batch-cancel-orders")
 def batch_cancel(call: Call) -> object:
     """Without a list: every order of the symbol."""
-    wanted = call.params.raw("orderIdList")
-    if not wanted:
+    if not call.params.raw("orderIdList"):
         symbol = call.params.symbol()
         done = call.engine.cancel_all(call.account, symbol) if call.params.served() else []
         if not done:
             raise refusal("22001")
         return {"successList": [shapes.placed(order) for order in done], "failureList": []}
-    if not isinstance(wanted, list) or not all(isinstance(item, dict) for item in wanted):
-        raise refusal("40020", "orderIdList")
-    if len(wanted) > _MOST_IN_BATCH:
-        raise refusal("40912")
     success: list[dict[str, str]] = []
     failure: list[dict[str, str]] = []
-    for item in wanted:
+    for item in listed(call.params, "orderIdList"):
         params = Params(item)
         number, client_id = params.number("orderId"), params.text("clientOid")
         order = call.engine.pending(call.account, number, client_id)

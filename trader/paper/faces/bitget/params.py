@@ -50,6 +50,15 @@ class Params:
         except (msgspec.MsgspecError, RecursionError, ValueError, InvalidOperation):
             raise refusal("40017", "body") from None
 
+    def over(self, item: Mapping[str, Any]) -> Params:
+        """A member of a batch: what it does not say itself is said for all of them."""
+        return Params({**self._values, **item})
+
+    def brief(self, name: str) -> str:
+        """What a client called its order, to name it in a refusal; never refused itself."""
+        value = self._values.get(name)
+        return value[:64] if isinstance(value, str) else ""
+
     def raw(self, name: str) -> Any:
         return self._values.get(name)
 

@@ -42,6 +42,17 @@ def history(call: Call) -> object:
     }
 
 
+@signed_get("/api/v2/mix/position/adlRank", 5)
+def deleveraging_rank(call: Call) -> object:
+    """Nobody is deleveraged here: every position has the lowest rank."""
+    if not call.params.served():
+        return []
+    return [
+        {"marginCoin": shapes.COIN, "symbol": position.symbol, "adlRank": "0"}
+        for position in call.account.positions.values()
+    ]
+
+
 @signed_post("/api/v2/mix/order/close-positions", 1)
 def close_positions(call: Call) -> object:
     """Flash close: of one symbol or all, in hedge mode of one side or both."""

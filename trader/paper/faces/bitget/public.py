@@ -6,7 +6,6 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 import msgspec
 
-from shared import clock
 from shared.clock import MILLISECOND
 from trader.paper.contract import FUTURES, SPOT, ContractSpec, places
 from trader.paper.engine.money import ZERO, text, times
@@ -20,6 +19,7 @@ _STATUS = {
     "open": "normal",
     "maintain": "maintain",
     "limit_open": "limit_open",
+    "restricted": "restrictedAPI",
     "off": "off",
 }
 _SPOT_STATUS = {
@@ -27,19 +27,21 @@ _SPOT_STATUS = {
     "open": "online",
     "maintain": "halt",
     "limit_open": "halt",
+    "restricted": "halt",
     "off": "offline",
 }
 _CHANGE = Decimal("0.00001")
+#: No funding rate leaves these bounds but one that the control API sets; then they widen to it.
+_FUNDING_CAP = Decimal("0.003")
 _DEPTHS = {"1": 1, "5": 5, "15": 15, "50": 50, "max": 500, "100": 100, "": 100}
 
 
 @public("/api/v2/public/time")
 def server_time(call: Call) -> object:
-    del call
-    return {"serverTime": str(clock.now_ms())}
+    return {"serverTime": str(call.wall.now_ms())}
 
 
-def _wanted(call: Call, market: str, name: str = "symbol") -> list[MarketState]:
+def wanted_states(call: Call, market: str, name: str = "symbol") -> list[MarketState]:
     """The named symbol, or all of the market."""
     symbol = call.params.text(name).upper()
     if symbol:
@@ -51,7 +53,7 @@ def _wanted(call: Call, market: str, name: str = "symbol") -> list[MarketState]:
 def contracts(call: Call) -> object:
     if not call.params.served():
         return []
-    return [contract(state) for state in _wanted(call, FUTURES)]
+    return [contract(state) for state in wanted_states(call, FUTURES)]
 
 
 def contract(state: MarketState) -> dict[str, object]:
@@ -102,7 +104,15 @@ def _open_time(spec: ContractSpec) -> str:
 
 def change_24h(state: MarketState) -> str:
     """A fraction, five decimals."""
-    start = state.open_24h
+    return _change(state, state.open_24h)
+
+
+def change_utc(state: MarketState) -> str:
+    """The same since 00:00 UTC."""
+    return _change(state, state.open_utc)
+
+
+def _change(state: MarketState, start: Decimal) -> str:
     return text(((state.last - start) / start).quantize(_CHANGE)) if start else "0"
 
 
@@ -122,12 +132,11 @@ def ticker(call: Call) -> object:
 def tickers(call: Call) -> object:
     if not call.params.served():
         return []
-    return [_ticker(state) for state in _wanted(call, FUTURES)]
+    return [_ticker(call, state) for state in wanted_states(call, FUTURES)]
 
 
-def _ticker(state: MarketState) -> dict[str, object]:
+def _ticker(call: Call, state: MarketState) -> dict[str, object]:
     bid, bid_size, ask, ask_size = top(state)
-    change, start = change_24h(state), text(state.open_24h)
     value = text(state.quote_volume)
     return {
         "symbol": state.symbol,
@@ -139,19 +148,19 @@ def _ticker(state: MarketState) -> dict[str, object]:
         "high24h": text(state.high_24h),
         "low24h": text(state.low_24h),
         "ts": str(state.ts_ns // MILLISECOND),
-        "change24h": change,
+        "change24h": change_24h(state),
         "baseVolume": text(state.base_volume),
         "quoteVolume": value,
         "usdtVolume": value,
-        "openUtc": start,
-        "changeUtc24h": change,
+        "openUtc": text(state.open_utc),
+        "changeUtc24h": change_utc(state),
         "indexPrice": text(state.index),
         "fundingRate": text(state.funding_rate),
-        "holdingAmount": "0",
+        "holdingAmount": text(call.engine.open_interest(state.symbol)),
         "deliveryStartTime": None,
         "deliveryTime": None,
         "deliveryStatus": "",
-        "open24h": start,
+        "open24h": text(state.open_24h),
         "markPrice": text(state.mark),
     }
 
@@ -245,10 +254,10 @@ def funding_rate(call: Call) -> object:
             "fundingRate": text(state.funding_rate),
             "fundingRateInterval": str(state.funding_interval_h),
             "nextUpdate": str(state.next_funding_ns // MILLISECOND),
-            "minFundingRate": "-0.003",
-            "maxFundingRate": "0.003",
+            "minFundingRate": text(-max(_FUNDING_CAP, abs(state.funding_rate))),
+            "maxFundingRate": text(max(_FUNDING_CAP, abs(state.funding_rate))),
         }
-        for state in _wanted(call, FUTURES)
+        for state in wanted_states(call, FUTURES)
     ]
 
 
@@ -286,7 +295,7 @@ def tiers(call: Call) -> object:
 
 @public("/api/v2/spot/public/symbols")
 def spot_symbols(call: Call) -> object:
-    return [_spot_symbol(state) for state in _wanted(call, SPOT)]
+    return [_spot_symbol(state) for state in wanted_states(call, SPOT)]
 
 
 def _spot_symbol(state: MarketState) -> dict[str, object]:
@@ -315,16 +324,16 @@ def _spot_symbol(state: MarketState) -> dict[str, object]:
 
 @public("/api/v2/spot/market/tickers")
 def spot_tickers(call: Call) -> object:
-    return [_spot_ticker(state) for state in _wanted(call, SPOT)]
+    return [_spot_ticker(state) for state in wanted_states(call, SPOT)]
 
 
 def _spot_ticker(state: MarketState) -> dict[str, object]:
     bid, bid_size, ask, ask_size = top(state)
-    change, start, value = change_24h(state), text(state.open_24h), text(state.quote_volume)
+    value = text(state.quote_volume)
     return {
         "symbol": state.symbol,
         "high24h": text(state.high_24h),
-        "open": start,
+        "open": text(state.open_24h),
         "low24h": text(state.low_24h),
         "lastPr": text(state.last),
         "quoteVolume": value,
@@ -334,10 +343,10 @@ def _spot_ticker(state: MarketState) -> dict[str, object]:
         "askPr": ask,
         "bidSz": bid_size,
         "askSz": ask_size,
-        "openUtc": start,
+        "openUtc": text(state.open_utc),
         "ts": str(state.ts_ns // MILLISECOND),
-        "changeUtc24h": change,
-        "change24h": change,
+        "changeUtc24h": change_utc(state),
+        "change24h": change_24h(state),
     }
 
 
@@ -347,22 +356,40 @@ def coins(call: Call) -> object:
     wanted = call.params.text("coin").upper()
     known = {coin for state in call.hub.states.values() for coin in (state.spec.base, state.spec.quote)}
     return [
-        {"coinId": str(number), "coin": coin, "transfer": "false", "chains": [], "areaCoin": "no"}
+        {
+            "coinId": str(number),
+            "coin": coin,
+            "transfer": "true" if coin == "USDT" else "false",
+            "chains": [_chain(coin)],
+            "areaCoin": "no",
+        }
         for number, coin in enumerate(sorted(known), 1)
         if wanted in {"", coin}
     ]
+
+
+def _chain(coin: str) -> dict[str, str]:
+    """A chain that takes and gives nothing."""
+    return {
+        "chain": coin,
+        "needTag": "false",
+        "withdrawable": "false",
+        "rechargeable": "false",
+        "withdrawFee": "0",
+        "extraWithdrawFee": "0",
+        "depositConfirm": "1",
+        "withdrawConfirm": "1",
+        "minDepositAmount": "0",
+        "minWithdrawAmount": "0",
+        "browserUrl": "",
+        "contractAddress": "",
+        "withdrawStep": "0",
+        "withdrawMinScale": "8",
+    }
 
 
 @public("/api/v2/margin/currencies")
 def margin_currencies(call: Call) -> object:
     """Nothing can be borrowed here."""
     del call
-    return []
-
-
-@public("/api/v2/mix/market/history-fund-rate")
-def funding_history(call: Call) -> object:
-    """No settlements are kept."""
-    if call.params.served():
-        call.state(call.params.symbol())
     return []

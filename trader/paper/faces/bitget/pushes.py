@@ -12,21 +12,24 @@ from trader.paper.engine.accounts import Account
 from trader.paper.engine.batch import Batch, OrderStep
 from trader.paper.engine.engine import Engine
 from trader.paper.engine.maths import break_even, keep_margin_rate
-from trader.paper.engine.model import Fill, MarginMode, Order, Plan, PlanKind, Position
+from trader.paper.engine.model import Fill, MarginMode, Order, Position
 from trader.paper.engine.money import ZERO, divided, text
-from trader.paper.faces.bitget import shapes
+from trader.paper.faces.bitget import planrows, shapes
 from trader.paper.faces.bitget.shapes import COIN, ms, price
 
 Row = dict[str, object]
 
-CHANNELS = ("orders", "fill", "positions", "account", "orders-algo", "positions-history", "equity")
-
-_PLAN_TYPES = {
-    PlanKind.POS_PROFIT: "ptp",
-    PlanKind.POS_LOSS: "psl",
-    PlanKind.PROFIT: "tp",
-    PlanKind.LOSS: "sl",
-}
+#: ``adl-noti`` is acknowledged and stays silent: nothing is auto-deleveraged here.
+CHANNELS = (
+    "orders",
+    "fill",
+    "positions",
+    "account",
+    "orders-algo",
+    "positions-history",
+    "equity",
+    "adl-noti",
+)
 
 
 def pushes(engine: Engine, account: Account, batch: Batch) -> list[tuple[str, list[Row]]]:
@@ -43,7 +46,7 @@ def pushes(engine: Engine, account: Account, batch: Batch) -> list[tuple[str, li
     if number in batch.accounts:
         out.append(("account", account_rows(engine, account)))
         out.append(("equity", equity_rows(engine, account)))
-    plans = [_plan(plan) for plan in batch.plan_steps if plan.account == number]
+    plans = [planrows.pushed(plan) for plan in batch.plan_steps if plan.account == number]
     if plans:
         out.append(("orders-algo", plans))
     closed = [_closed(position) for position in batch.closed if position.account == number]
@@ -125,7 +128,7 @@ def position_rows(engine: Engine, account: Account) -> list[Row]:
                 "markPrice": text(mark),
                 "cashDividend": "0",
                 "assetMode": "single",
-                "autoMargin": "off",
+                "autoMargin": "on" if position.auto_margin else "off",
                 "cTime": ms(position.created_ns),
                 "uTime": ms(position.updated_ns),
             }
@@ -160,12 +163,12 @@ def _order(engine: Engine, step: OrderStep) -> Row:
         "pnl": text(fill.profit if fill else ZERO),
         "totalProfits": text(order.profit),
         "reduceOnly": "yes" if order.reduce_only else "no",
-        "stpMode": "none",
+        "stpMode": order.self_trade.value,
         "presetStopSurplusPrice": price(preset.take_profit),
-        "presetStopSurplusType": "fill_price" if preset.take_profit else "",
+        "presetStopSurplusType": shapes.TRIGGERS[preset.take_profit_reference] if preset.take_profit else "",
         "presetStopSurplusExecutePrice": price(preset.take_profit_execute),
         "presetStopLossPrice": price(preset.stop_loss),
-        "presetStopLossType": "fill_price" if preset.stop_loss else "",
+        "presetStopLossType": shapes.TRIGGERS[preset.stop_loss_reference] if preset.stop_loss else "",
         "presetStopLossExecutePrice": price(preset.stop_loss_execute),
         "cTime": ms(order.created_ns),
         "uTime": ms(order.updated_ns),
@@ -208,36 +211,6 @@ def _fill(fill: Fill) -> Row:
         "feeDetail": shapes.fee_detail(fill.fee),
         "cTime": ms(fill.ns),
         "uTime": ms(fill.ns),
-    }
-
-
-def _plan(plan: Plan) -> Row:
-    rest = shapes.plan_row(plan)
-    profits = plan.kind.takes_profit
-    trigger, execute = text(plan.trigger), price(plan.execute)
-    kept = ("side", "tradeSide", "posSide", "posMode", "triggerType", "orderType", "cTime", "uTime")
-    return {
-        "instId": plan.symbol,
-        "orderId": str(plan.id),
-        "clientOid": plan.client_id,
-        "triggerPrice": trigger,
-        "triggerTime": ms(plan.updated_ns) if plan.execute_order_id else "",
-        "planType": _PLAN_TYPES[plan.kind],
-        "price": execute,
-        "executePrice": execute,
-        "size": text(plan.size),
-        "actualSize": text(plan.size),
-        "marginCoin": COIN,
-        "status": plan.state.value,
-        "enterPointSource": "api",
-        "stopSurplusPrice": execute if profits else "",
-        "stopSurplusTriggerPrice": trigger if profits else "",
-        "stopSurplusTriggerType": rest["stopSurplusTriggerType"],
-        "stopLossPrice": "" if profits else execute,
-        "stopLossTriggerPrice": "" if profits else trigger,
-        "stopLossTriggerType": rest["stopLossTriggerType"],
-        "stpMode": "none",
-        **{name: rest[name] for name in kept},
     }
 
 

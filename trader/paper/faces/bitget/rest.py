@@ -7,20 +7,40 @@ import logging
 import msgspec
 from aiohttp import web
 
-from shared import clock
 from shared.errors import VenueRefusedError
+from trader.paper.engine.accounts import Account
 from trader.paper.engine.engine import Engine
 from trader.paper.engine.refusals import Refused
-from trader.paper.faces.bitget import account, orders, plans, positions, public
+from trader.paper.faces.bitget import (
+    account,
+    bills,
+    margins,
+    orders,
+    planlists,
+    plans,
+    positions,
+    public,
+    reference,
+    spot_account,
+    spot_orders,
+    spot_plans,
+    spot_public,
+    tpsl,
+)
 from trader.paper.faces.bitget.auth import authenticate
 from trader.paper.faces.bitget.calls import ROUTES, Call, Route
 from trader.paper.faces.bitget.errors import from_engine, refusal
-from trader.paper.faces.bitget.limits import Limits
+from trader.paper.faces.bitget.limits import Limits, VenueLimits, address_pace
 from trader.paper.faces.bitget.params import Params
+from trader.paper.gate import Gate
 from trader.paper.market import MarketHub
+from trader.paper.wall import TRUE_WALL, Wall
 
 #: Importing them enters their routes.
-HANDLERS = (account, orders, plans, positions, public)
+HANDLERS = (
+    account, bills, margins, orders, planlists, plans, positions, public, reference, spot_account,
+    spot_orders, spot_plans, spot_public, tpsl,
+)  # fmt: skip
 
 log = logging.getLogger(__name__)
 _encode = msgspec.json.Encoder().encode
@@ -30,10 +50,22 @@ _JSON = "application/json"
 class RestFace:
     """``handle`` serves everything under ``/api/``; ``failures`` counts answers with 40015 (our bugs)."""
 
-    def __init__(self, engine: Engine, hub: MarketHub, *, limits: bool = True) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        hub: MarketHub,
+        *,
+        limits: bool = True,
+        venue: VenueLimits | None = None,
+        wall: Wall = TRUE_WALL,
+        gate: Gate,
+    ) -> None:
         self.engine = engine
+        self.gate = gate
         self.hub = hub
+        self.wall = wall
         self.limits = Limits(enabled=limits)
+        self.addresses = address_pace(venue or VenueLimits())
         self.failures = 0
 
     async def handle(self, request: web.Request) -> web.Response:
@@ -41,24 +73,49 @@ class RestFace:
         try:
             body = await request.read()
         except web.RequestPayloadError:  # not in the coding that its header claims, or cut short
-            return _refused(refusal("40017", "body"), None)
+            broken = refusal("40017", "body")
+            return self._answer(broken.status, broken.code, broken.text, None, None)
         route = ROUTES.get((request.method, path))
         left: int | None = None
         try:
+            if self.addresses.over(request.remote):
+                raise refusal("429")
             if route is None:
                 self._unserved(request, path, body)
                 raise refusal("40404")
-            caller = None
-            if route.signed:
-                caller = authenticate(self.engine, request.headers, request.method, request.raw_path, body)
+            caller = self._caller(request, body) if route.signed else None
             left = self.limits.take(caller.id if caller else request.remote, path, route.per_second)
             if left < 0:
                 raise refusal("429")
             params = Params.of_body(body) if request.method == "POST" else Params.of_query(query)
-            data = self._run(route, Call(self.engine, self.hub, params, caller))
+            data = await self.execute(route, params, caller)
         except VenueRefusedError as refused:
-            return _refused(refused, left)
-        return _answer(200, "00000", "success", data, left)
+            return self._answer(refused.status, refused.code, refused.text, None, left)
+        return self._answer(200, "00000", "success", data, left)
+
+    def _caller(self, request: web.Request, body: bytes) -> Account:
+        return authenticate(
+            self.engine, request.headers, request.method, request.raw_path, body, wall=self.wall
+        )
+
+    async def execute(self, route: Route, params: Params, caller: Account | None) -> object:
+        """Every call passes here between authentication and execution, those over the websocket too.
+
+        Raises ``VenueRefusedError``.
+        """
+        call = Call(self.engine, self.hub, params, caller, self.wall)
+        if caller is None or self.gate.open:
+            return self._run(route, call)
+        return await self.gate.carry_out(caller.id, lambda: self._run(route, call))
+
+    async def execute_signed(self, path: str, params: Params, caller: Account) -> object:
+        """A signed POST that came another way than HTTP, under the same limit per second."""
+        route = ROUTES[("POST", path)]
+        if self.limits.take(caller.id, path, route.per_second) < 0:
+            raise refusal("429")
+        if caller.record.kind != "classic":
+            raise refusal("40085")
+        return await self.execute(route, params, caller)
 
     def _run(self, route: Route, call: Call) -> object:
         try:
@@ -78,21 +135,16 @@ class RestFace:
             raise refusal("30032")
         if path.startswith("/api/v3/") and not path.startswith(("/api/v3/market/", "/api/v3/public/")):
             try:
-                authenticate(self.engine, request.headers, request.method, request.raw_path, body)
+                self._caller(request, body)
             except VenueRefusedError as refused:
                 if refused.code == "40085":
                     raise refusal("40404") from None
                 raise
             raise refusal("40084")
 
-
-def _refused(refused: VenueRefusedError, left: int | None) -> web.Response:
-    return _answer(refused.status, refused.code, refused.text, None, left)
-
-
-def _answer(status: int, code: str, message: str, data: object, left: int | None) -> web.Response:
-    body = _encode({"code": code, "msg": message, "requestTime": clock.now_ms(), "data": data})
-    response = web.Response(body=body, status=status, content_type=_JSON)
-    if left is not None:
-        response.headers["x-mbx-used-remain-limit"] = str(max(0, left))
-    return response
+    def _answer(self, status: int, code: str, message: str, data: object, left: int | None) -> web.Response:
+        body = _encode({"code": code, "msg": message, "requestTime": self.wall.now_ms(), "data": data})
+        response = web.Response(body=body, status=status, content_type=_JSON)
+        if left is not None:
+            response.headers["x-mbx-used-remain-limit"] = str(max(0, left))
+        return response

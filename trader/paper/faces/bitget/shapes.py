@@ -1,11 +1,11 @@
-"""How orders, fills, plans and positions look over REST, and the words that the push channels share."""
+"""How orders, fills and positions look over REST, and the words that the push channels share."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 
 from shared.clock import MILLISECOND
-from shared.domain.order import OrderType, PositionSide, Side
+from shared.domain.order import OrderType, PositionSide
 from trader.paper.engine.accounts import Account, Funds
 from trader.paper.engine.engine import Engine
 from trader.paper.engine.maths import break_even, keep_margin_rate, maintenance
@@ -13,7 +13,6 @@ from trader.paper.engine.model import (
     Fill,
     MarginMode,
     Order,
-    Plan,
     PlanKind,
     Position,
     PositionMode,
@@ -29,8 +28,11 @@ _SOURCES = {
     Source.STOP_LOSS: "loss",
     Source.POSITION_TAKE_PROFIT: "pos_profit",
     Source.POSITION_STOP_LOSS: "pos_loss",
+    Source.TRIGGER: "plan",
+    Source.TRAILING_ENTRY: "tracking",
+    Source.TRAILING_STOP: "move",
 }
-_TRIGGERS = {Reference.LAST: "fill_price", Reference.MARK: "mark_price"}
+TRIGGERS = {Reference.LAST: "fill_price", Reference.MARK: "mark_price"}
 
 
 def ms(ns: int) -> str:
@@ -54,14 +56,20 @@ def side(order: Order | Fill) -> str:
 
 
 def trade_side(order: Order | Fill) -> str:
-    """open/close in hedge mode, buy_single/sell_single in one-way mode, burst_* for liquidations."""
+    """open/close in hedge mode, buy_single/sell_single in one-way mode, burst_* and reduce_* for liquidations."""
     if order.source is Source.LIQUIDATION:
-        return (
-            f"burst_close_{order.position_side.value}" if hedged(order.mode) else f"burst_{order.side.value}"
-        )
+        return _forced("burst", order)
+    if order.source is Source.REDUCTION:
+        return _forced("reduce", order)
     if hedged(order.mode):
         return "close" if order.closing else "open"
     return f"{order.side.value}_single"
+
+
+def _forced(how: str, order: Order | Fill) -> str:
+    if hedged(order.mode):
+        return f"{how}_close_{order.position_side.value}"
+    return f"{how}_{order.side.value}_single"
 
 
 def position_side(order: Order) -> str:
@@ -69,9 +77,13 @@ def position_side(order: Order) -> str:
 
 
 def order_source(order: Order) -> str:
-    if order.source is Source.LIQUIDATION:
+    if order.source in (Source.LIQUIDATION, Source.REDUCTION):
         return "liquidation"
     form = order.type.value
+    if order.source is Source.REVERSAL:
+        return "reverse"
+    if order.source is Source.MODIFIED:
+        return "modify_order_limit"
     if order.source in _SOURCES:
         return f"{_SOURCES[order.source]}_{form}"
     return "market" if order.type is OrderType.MARKET else "normal"
@@ -100,10 +112,10 @@ def order_row(order: Order, state_name: str) -> dict[str, object]:
         "posSide": position_side(order),
         "marginCoin": COIN,
         "presetStopSurplusPrice": price(preset.take_profit),
-        "presetStopSurplusType": "fill_price" if preset.take_profit else "",
+        "presetStopSurplusType": TRIGGERS[preset.take_profit_reference] if preset.take_profit else "",
         "presetStopSurplusExecutePrice": price(preset.take_profit_execute),
         "presetStopLossPrice": price(preset.stop_loss),
-        "presetStopLossType": "fill_price" if preset.stop_loss else "",
+        "presetStopLossType": TRIGGERS[preset.stop_loss_reference] if preset.stop_loss else "",
         "presetStopLossExecutePrice": price(preset.stop_loss_execute),
         "quoteVolume": text(order.value),
         "orderType": order.type.value,
@@ -143,49 +155,6 @@ def fill_row(fill: Fill) -> dict[str, object]:
     }
 
 
-def plan_row(plan: Plan) -> dict[str, object]:
-    profits = plan.kind.takes_profit
-    trigger, execute, watched = text(plan.trigger), price(plan.execute), _TRIGGERS[plan.reference]
-    one_way = not hedged(plan.mode)
-    closes = Side.SELL if plan.side is PositionSide.LONG else Side.BUY
-    return {
-        "planType": plan.kind.value,
-        "symbol": plan.symbol,
-        "size": text(plan.size),
-        "orderId": str(plan.id),
-        "clientOid": plan.client_id,
-        "price": execute,
-        "executePrice": execute,
-        "callbackRatio": "",
-        "triggerPrice": trigger,
-        "triggerType": watched,
-        "planStatus": plan.state.value,
-        "side": closes.value if one_way else ("buy" if plan.side is PositionSide.LONG else "sell"),
-        "posSide": "net" if one_way else plan.side.value,
-        "marginCoin": COIN,
-        "marginMode": plan.margin_mode.value,
-        "enterPointSource": "API",
-        "tradeSide": f"{closes.value}_single" if one_way else "close",
-        "posMode": plan.mode.value,
-        "orderType": "limit" if plan.execute else "market",
-        "orderSource": plan_source(plan),
-        "stopSurplusTriggerPrice": trigger if profits else "",
-        "stopSurplusExecutePrice": execute if profits else "",
-        "stopSurplusTriggerType": watched if profits else "",
-        "stopLossTriggerPrice": "" if profits else trigger,
-        "stopLossExecutePrice": "" if profits else execute,
-        "stopLossTriggerType": "" if profits else watched,
-        "executeOrderId": str(plan.execute_order_id) if plan.execute_order_id else "",
-        "cTime": ms(plan.created_ns),
-        "uTime": ms(plan.updated_ns),
-    }
-
-
-def plan_source(plan: Plan) -> str:
-    kind = plan.kind.value.removesuffix("_plan")
-    return f"{kind}_{'limit' if plan.execute else 'market'}"
-
-
 def position_row(engine: Engine, account: Account, position: Position, funds: Funds) -> dict[str, object]:
     spec, mark = engine.core.spec(position.symbol), engine.core.mark(position)
     profit = engine.guard(account, position, PlanKind.POS_PROFIT)
@@ -215,7 +184,7 @@ def position_row(engine: Engine, account: Account, position: Position, funds: Fu
         "cashDividend": "0",
         "grant": "",
         "assetMode": "single",
-        "autoMargin": "off",
+        "autoMargin": "on" if position.auto_margin else "off",
         "takeProfit": text(profit.trigger) if profit else "",
         "stopLoss": text(loss.trigger) if loss else "",
         "takeProfitId": str(profit.id) if profit else "",

@@ -9,30 +9,32 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
+from collections import Counter, deque
 from typing import Any
 
 import msgspec
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from shared import clock
+from shared.errors import VenueRefusedError
 from trader.paper.contract import FUTURES, SPOT
+from trader.paper.door import Door
 from trader.paper.engine.accounts import Account
 from trader.paper.engine.batch import Batch
-from trader.paper.engine.engine import Engine
-from trader.paper.faces.bitget import auth
+from trader.paper.faces.bitget import auth, spot_pushes, wstrade
 from trader.paper.faces.bitget.feed import Feed, TopicKey, frame
+from trader.paper.faces.bitget.limits import Paces, VenueLimits, connect_pace
 from trader.paper.faces.bitget.pushes import CHANNELS, account_rows, equity_rows, position_rows, pushes
-from trader.paper.market import MarketHub
+from trader.paper.faces.bitget.rest import RestFace
+from trader.paper.faults.stream import Line
+from trader.paper.faults.wire import Wire
 
 log = logging.getLogger(__name__)
 
 MOST_CONNECTIONS = 5000
-MOST_CHANNELS = 1000
 MOST_PUBLIC = 2000
 MOST_PRIVATE = 5000
-LONGEST_FRAME = 4096
-FRAMES_PER_SECOND = 10
+LONGEST_FRAME = 65_536
+_HOUR_S = 3600.0
 
 _TEXTS = {
     30001: "the channel or instrument does not exist",
@@ -61,41 +63,47 @@ class _Stream(str):
     __slots__ = ()
 
 
-class WsOptions(msgspec.Struct, frozen=True):
-    """Seconds of silence before the server hangs up, and the longest life of a connection."""
-
-    idle_s: float = 120.0
-    life_s: float = 86_400.0
-    limits: bool = True
-
-
 class WsFace:
     """All connections; hears the engine and hands private pushes to whom they belong."""
 
-    def __init__(self, engine: Engine, hub: MarketHub, options: WsOptions) -> None:
-        self.engine = engine
-        self.options = options
-        self.feed = Feed(hub)
+    def __init__(self, rest: RestFace, door: Door, limits: VenueLimits) -> None:
+        self.rest = rest
+        self.engine = rest.engine
+        self.door = door
+        self.limits = limits
+        self.feed = Feed(rest.hub)
+        self._connects = connect_pace(limits)
+        self._addresses: Counter[str | None] = Counter()
         self.connections: dict[Connection, None] = {}
         self.private: dict[int, dict[Connection, None]] = {}
         self.dropped = 0
         self.failures = 0
-        engine.listen(self._on_batch)
+        self.engine.listen(self._on_batch)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
+        remote, most = request.remote, self.limits.ws_connections_per_ip
         if len(self.connections) >= MOST_CONNECTIONS:
             return web.Response(status=503, text="too many connections")
+        if self._connects.over(remote) or (most and self._addresses[remote] >= most):
+            return web.Response(status=429, text="too many connections of this address")
         if not all(value.isascii() for value in request.headers.values()):
             return web.Response(status=400, text="the headers of a handshake are ASCII")
-        socket = web.WebSocketResponse(compress=False, max_msg_size=65_536, timeout=2.0)
+        socket = web.WebSocketResponse(compress=False, max_msg_size=LONGEST_FRAME, timeout=2.0)
+        wire = request.protocol
+        assert isinstance(wire, Wire)
         await socket.prepare(request)
-        connection = Connection(self, socket, request.transport)
+        wire.answered(101)
+        connection = Connection(self, socket, wire)
         self.connections[connection] = None
+        self._addresses[remote] += 1
         try:
             await connection.run()
         finally:
             connection.forget()
             self.connections.pop(connection, None)
+            self._addresses[remote] -= 1
+            if not self._addresses[remote]:
+                del self._addresses[remote]
         return socket
 
     async def close(self) -> None:
@@ -105,13 +113,16 @@ class WsFace:
     def _on_batch(self, batch: Batch) -> None:
         if not self.private:
             return
-        for number in batch.accounts:
+        for number in batch.accounts | batch.spot.accounts:
             listeners = self.private.get(number)
             if listeners:
                 try:
-                    rows = pushes(self.engine, self.engine.core.accounts[number], batch)
+                    account = self.engine.core.accounts[number]
+                    rows = pushes(self.engine, account, batch)
+                    spot_rows = spot_pushes.pushes(self.engine, account, batch)
                     for connection in list(listeners):
-                        connection.push_private(rows)
+                        connection.push_private(rows, "USDT-FUTURES")
+                        connection.push_private(spot_rows, "SPOT")
                 except Exception:  # what is stored stays done, whatever becomes of its push
                     self.failures += 1
                     log.exception("a private push failed; account=%s", number)
@@ -120,19 +131,20 @@ class WsFace:
 class Connection:
     """One client. ``run`` reads; a writer task empties the outbox."""
 
-    def __init__(
-        self, face: WsFace, socket: web.WebSocketResponse, transport: asyncio.Transport | None
-    ) -> None:
+    def __init__(self, face: WsFace, socket: web.WebSocketResponse, wire: Wire) -> None:
         self.face = face
         self.account: Account | None = None
         self._socket = socket
-        self._transport = transport
+        self._wire = wire
+        self._faults = face.door.faults
+        self._line = Line(self._faults, wire.reset, self._deafen)
         self._public: dict[TopicKey, None] = {}
-        self._private: dict[tuple[str, str], dict[str, object]] = {}
+        self._private: dict[tuple[str, str, str], dict[str, object]] = {}
         self._outbox: deque[str | TopicKey] = deque()
         self._latest: dict[TopicKey, str] = {}
         self._wake = asyncio.Event()
-        self._seconds: deque[int] = deque(maxlen=FRAMES_PER_SECOND)
+        self._frames = Paces(face.limits.ws_messages_per_s, 1.0)
+        self._subscribes = Paces(face.limits.ws_subscribes_per_hour, _HOUR_S)
         self._closing = False
 
     # reading
@@ -140,62 +152,88 @@ class Connection:
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
         writer = loop.create_task(self._write())
-        life = loop.call_later(self.face.options.life_s, self._end_of_life)
+        limits = self.face.limits
+        life = loop.call_later(limits.ws_life_s, self._end_of_life) if limits.ws_life_s else None
         try:
             while not self._closing:
-                message = await self._socket.receive(timeout=self.face.options.idle_s)
+                message = await self._socket.receive(timeout=limits.ws_idle_s or None)
                 if message.type is WSMsgType.TEXT:
-                    self._heard(message.data)
+                    await self._heard(message.data)
                 elif message.type is not WSMsgType.BINARY:
                     break
         except TimeoutError:
             await self.hang_up(WSCloseCode.POLICY_VIOLATION)
         finally:
-            life.cancel()
+            if life is not None:
+                life.cancel()
             self._closing = True
             self._wake.set()
             await writer
 
-    def _heard(self, data: str) -> None:
-        if self._too_fast():
+    async def _heard(self, data: str) -> None:
+        if self._frames.over(self):
             self._fail(30006)
             self._closing = True
             return
         if data == "ping":
             self._send("pong")
             return
-        if len(data) > LONGEST_FRAME:
+        body = data.encode("utf-8", "surrogatepass")
+        most = self.face.limits.ws_frame_bytes
+        if most and len(body) > most:
             self._fail(30016)
             return
         try:
-            message = _decode(data)
+            message = _decode(body)
         except (msgspec.MsgspecError, RecursionError):
+            self._note("", b"")
             self._fail(30002)
             return
-        args = message.get("args")
+        op, args = message.get("op"), message.get("args")
+        self._note(op, body)
         if not isinstance(args, list) or not args or not all(isinstance(arg, dict) for arg in args):
             self._fail(30002)
             return
-        match message.get("op"):
+        await self._command(op, args)
+
+    def _note(self, op: object, body: bytes) -> None:
+        """Frames but pings are in the log of what arrived."""
+        name = op[:40] if isinstance(op, str) else ""
+        self.face.door.log.add(
+            "ws", name, self._wire.path, self._number, stamps=self._wire.stamps(), body=body
+        )
+
+    async def _command(self, op: object, args: list[dict[str, Any]]) -> None:
+        match op:
             case "login":
                 self._login(args[0])
             case "subscribe":
+                if self._subscribes.over(self):
+                    self._fail(30007)
+                    return
                 for arg in args:
                     self._subscribe(arg)
             case "unsubscribe":
                 for arg in args:
                     self._unsubscribe(arg)
+            case "trade":
+                for arg in args:
+                    await self._trade(arg)
             case _:
                 self._fail(30003)
 
-    def _too_fast(self) -> bool:
-        """More than ten frames within a second, heartbeats included."""
-        if not self.face.options.limits:
-            return False
-        now = clock.monotonic_ns()
-        full = len(self._seconds) == FRAMES_PER_SECOND and now - self._seconds[0] < clock.SECOND
-        self._seconds.append(now)
-        return full
+    async def _trade(self, arg: dict[str, Any]) -> None:
+        if self.account is None:
+            self._fail(30004, [arg])
+            return
+        try:
+            answer = await wstrade.trade(self.face.rest, self.account, _plain(arg))
+        except wstrade.BadTradeError as bad:
+            self._fail(bad.code, [arg])
+        except VenueRefusedError as error:
+            self._send(_encode(wstrade.refused(arg, error)).decode())
+        else:
+            self._send(_encode(answer).decode())
 
     # login and subscriptions
 
@@ -218,7 +256,9 @@ class Connection:
             code = 30012
         elif not stamp.isascii() or not stamp.isdigit() or len(stamp) > 16:
             code = 30013
-        elif abs(clock.now_ms() - int(stamp) * (1 if len(stamp) > 11 else 1000)) > auth.WINDOW_MS:
+        elif (
+            abs(self.face.door.wall.now_ms() - int(stamp) * (1 if len(stamp) > 11 else 1000)) > auth.WINDOW_MS
+        ):
             code = 30014
         elif not auth.matches(account.record.secret, f"{stamp}GET/user/verify", str(arg.get("sign", ""))):
             code = 30015
@@ -230,7 +270,8 @@ class Connection:
     def _subscribe(self, received: dict[str, Any]) -> None:
         arg = _plain(received)
         channel, market = str(arg.get("channel", "")), str(arg.get("instType", "")).upper()
-        if len(self._public) + len(self._private) >= MOST_CHANNELS:
+        most = self.face.limits.ws_channels
+        if most and len(self._public) + len(self._private) >= most:
             self._fail(30007, received)
         elif market not in _MARKETS:
             self._fail(30001, received)
@@ -259,28 +300,29 @@ class Connection:
         named = "coin" if channel == "account" else "instId"
         symbol = str(arg.get(named, "default"))
         canonical: dict[str, object] = {"instType": market, "channel": channel}
-        if channel != "equity":
+        if channel not in {"equity", "adl-noti"} or named in arg:
             canonical[named] = symbol
         self._acknowledge("subscribe", received)
         if self.account.record.kind != "classic":
             return  # seen on the venue: a unified key may log in and subscribe, and then hears nothing
-        if market == "USDT-FUTURES":
-            self._private[(channel, symbol)] = canonical
+        self._private[(market, channel, symbol)] = canonical
         rows: list[dict[str, object]] | None = None
-        if channel == "account":
-            rows = account_rows(self.face.engine, self.account) if market == "USDT-FUTURES" else []
+        if market == "SPOT":
+            rows = spot_pushes.account_rows(self.account, symbol) if channel == "account" else None
+        elif channel == "account":
+            rows = account_rows(self.face.engine, self.account)
         elif channel == "positions":
             rows = position_rows(self.face.engine, self.account)
         elif channel == "equity":
             rows = equity_rows(self.face.engine, self.account)
         if rows is not None:
-            self._send(frame("snapshot", canonical, rows))
+            self._push(channel, frame("snapshot", canonical, rows))
 
     def _unsubscribe(self, received: dict[str, Any]) -> None:
         arg = _plain(received)
         channel, market = str(arg.get("channel", "")), str(arg.get("instType", "")).upper()
         named = "coin" if channel == "account" else "instId"
-        self._private.pop((channel, str(arg.get(named, "default"))), None)
+        self._private.pop((market, channel, str(arg.get(named, "default"))), None)
         key = (_MARKETS.get(market, ""), str(arg.get("instId", "")).upper(), channel)
         if key in self._public:
             del self._public[key]
@@ -301,12 +343,21 @@ class Connection:
 
     def push_public(self, key: TopicKey, message: str, *, latest: bool) -> None:
         """Market data: a whole picture replaces its unsent elder, a full outbox loses its oldest."""
+        if self._faults.channels or self._line.busy:
+            self._line.push(key[2], self._number, message, self._emit_public)
+            return
         if latest:
             waiting = key in self._latest
             self._latest[key] = message
             if waiting:
                 return
-        self._outbox.append(key if latest else _Stream(message))
+        self._append_public(key if latest else _Stream(message))
+
+    def _emit_public(self, message: str) -> None:
+        self._append_public(_Stream(message))
+
+    def _append_public(self, item: str | TopicKey) -> None:
+        self._outbox.append(item)
         if len(self._outbox) > MOST_PUBLIC:
             self._drop_oldest()
         self._wake.set()
@@ -320,32 +371,50 @@ class Connection:
                 self.face.dropped += 1
                 return
 
-    def push_private(self, batch: list[tuple[str, list[dict[str, object]]]]) -> None:
+    def push_private(self, batch: list[tuple[str, list[dict[str, object]]]], market: str) -> None:
         for channel, rows in batch:
-            for (subscribed, symbol), arg in self._private.items():
-                if subscribed != channel:
+            for (kind, subscribed, symbol), arg in self._private.items():
+                if subscribed != channel or kind != market:
                     continue
                 wanted = rows
-                if symbol != "default" and channel not in {"account", "equity"}:
+                if market == "SPOT" and channel == "account" and symbol != "default":
+                    wanted = [row for row in rows if row["coin"] == symbol.upper()]
+                    if not wanted:
+                        continue
+                elif symbol != "default" and channel not in {"account", "equity"}:
                     wanted = [row for row in rows if symbol in (row.get("instId"), row.get("symbol"))]
                     if not wanted and channel != "positions":
                         continue
-                self._send(frame("snapshot", arg, wanted))
+                self._push(channel, frame("snapshot", arg, wanted))
         if len(self._outbox) > MOST_PUBLIC + MOST_PRIVATE:
             log.warning("a private websocket does not read: cut")
             self._outbox.clear()
             self._latest.clear()
-            if self._transport is not None:
-                self._transport.abort()
+            if self._wire.transport is not None:
+                self._wire.transport.abort()
 
     def _acknowledge(self, event: str, received: dict[str, Any]) -> None:
         self._send(_encode({"event": event, "arg": received}).decode())
 
-    def _fail(self, code: int, received: dict[str, Any] | None = None) -> None:
+    def _fail(self, code: int, received: dict[str, Any] | list[dict[str, Any]] | None = None) -> None:
         message: dict[str, object] = {"event": "error"}
         if received is not None:
             message["arg"] = received
         self._send(_encode(message | {"code": code, "msg": _TEXTS[code]}).decode())
+
+    @property
+    def _number(self) -> int | None:
+        return self.account.id if self.account is not None else None
+
+    def _push(self, channel: str, message: str) -> None:
+        """A private push; faults may have it."""
+        if self._faults.channels or self._line.busy:
+            self._line.push(channel, self._number, message, self._send)
+        else:
+            self._send(message)
+
+    def _deafen(self) -> None:
+        self._wire.deaf = True
 
     def _send(self, message: str) -> None:
         self._outbox.append(message)

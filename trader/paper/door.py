@@ -1,0 +1,71 @@
+"""The door of the exchange: every request is noted with its stamps, and meets the faults that stand.
+
+With no fault standing it costs one look-up of the key and one entry in the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+
+from aiohttp import web
+
+from trader.paper.engine.accounts import Account
+from trader.paper.engine.engine import Engine
+from trader.paper.faults.rest import Handle, RestFaults
+from trader.paper.faults.rules import FaultBoard
+from trader.paper.faults.wire import Wire, WireHub
+from trader.paper.faults.young import Nursery
+from trader.paper.requestlog import RequestLog
+from trader.paper.wall import Wall
+
+
+class Door:
+    """Owns the faults, the request log and the exchange's wall clock."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.faults = FaultBoard()
+        self.wall = Wall(self.faults)
+        self.log = RequestLog()
+        self.hub = WireHub(self.faults, self._number)
+        self._engine = engine
+        self._effects = RestFaults(self.faults, Nursery(engine, self.faults), self.wall)
+
+    def protocol(self, server: web.Server, **options: object) -> Wire:
+        """The connection that aiohttp is to use instead of its own."""
+        return Wire(server, self.hub, **options)
+
+    def guard(self, handle: Handle) -> Handle:
+        """A handler behind the door."""
+
+        async def guarded(request: web.Request) -> web.StreamResponse:
+            wire = request.protocol
+            assert isinstance(wire, Wire)
+            body = await request.read()
+            key = request.headers.get("ACCESS-KEY")
+            account = self._engine.by_key(key) if key else None
+            number = account.id if account is not None else None
+            wire.path, wire.account = request.path, number
+            wire.record = self.log.add(
+                "rest", request.method, request.raw_path, number, stamps=wire.stamps(), body=body
+            )
+            if self.faults.paths:
+                return await self._effects.serve(request, wire, account, handle)
+            return await handle(request)
+
+        return guarded
+
+    def secrets(self) -> AbstractSet[str]:
+        """Every credential there is: what no log shows."""
+        return {
+            secret
+            for account in self._engine.accounts
+            for secret in (account.record.key, account.record.secret, account.record.passphrase)
+        }
+
+    def _number(self, key: str) -> int | None:
+        account: Account | None = self._engine.by_key(key)
+        return account.id if account is not None else None
+
+    def close(self) -> None:
+        """Let go of everything that hangs."""
+        self.faults.clear()

@@ -1,0 +1,288 @@
+"""Spot settlement: what an order must fulfil, what it locks, what a fill books. Nothing here matches.
+
+A buy pays quote currency and gets base coin, a sell the other way round; the fee is taken from what is
+got. A resting buy locks price x size of its remainder in quote, a resting sell its remainder in base.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from shared.domain.order import OrderType, PositionSide, Side
+from trader.paper.contract import FUTURES, SPOT
+from trader.paper.engine import checks
+from trader.paper.engine.accounts import Account
+from trader.paper.engine.core import Core
+from trader.paper.engine.model import QUOTE_COIN, SPOT_WALLET, Force, Kind, Preset
+from trader.paper.engine.money import ZERO, decimals, divided, minus, negated, plus, text, times, to_step
+from trader.paper.engine.refusals import Reason, Refused
+from trader.paper.engine.spot_model import Bill, NewSpotOrder, SpotOrder
+from trader.paper.market import MarketState
+
+Levels = list[tuple[Decimal, Decimal]]
+
+#: Decimals of an amount of quote currency (``quotePrecision``).
+QUOTE_PLACES = 8
+#: Per symbol as ``orderQuantity`` says; for all symbols together a bound of this exchange.
+MOST_SYMBOL_ORDERS = 200
+MOST_ORDERS = 1000
+MOST_PLANS = 200
+
+_CLOSED = {
+    "pre_open": Reason.NOT_OPEN,
+    "maintain": Reason.HALTED,
+    "limit_open": Reason.HALTED,
+    "off": Reason.REMOVED,
+}
+
+
+class Ticket(msgspec.Struct, kw_only=True):
+    """A checked order: ``levels`` trade at once, what is left then ``rests`` or is cancelled."""
+
+    state: MarketState
+    size: Decimal
+    budget: Decimal = ZERO
+    levels: Levels = []
+    rests: bool = False
+
+
+def market(core: Core, symbol: str) -> MarketState:
+    state = core.hub.states.get((SPOT, symbol))
+    if state is None:
+        raise Refused(Reason.UNKNOWN_SYMBOL, symbol)
+    return state
+
+
+def open_market(core: Core, symbol: str) -> MarketState:
+    """A market that takes orders; before its opening, halted or removed it refuses."""
+    state = market(core, symbol)
+    if not state.trading:
+        raise Refused(_CLOSED[state.status], symbol)
+    return state
+
+
+def in_usdt(core: Core, coin: str, amount: Decimal) -> Decimal | None:
+    """What an amount of a coin is worth; ``None`` when no market here has a price for it."""
+    if coin == QUOTE_COIN:
+        return amount
+    for name in (SPOT, FUTURES):
+        state = core.hub.states.get((name, coin + QUOTE_COIN))
+        if state is not None:
+            return times(amount, state.last)
+    return None
+
+
+def client_id(used: dict[str, int], wanted: str) -> None:
+    """Unique among what is pending."""
+    if wanted and not checks.CLIENT_ID.match(wanted):
+        raise Refused(Reason.BAD_CLIENT_ID, wanted)
+    if wanted and wanted in used:
+        raise Refused(Reason.DUPLICATE_CLIENT_ID, wanted)
+
+
+def check(core: Core, account: Account, new: NewSpotOrder, replacing: SpotOrder | None = None) -> Ticket:
+    """Every refusal of an order, without placing it. ``replacing`` is about to go: its money is free."""
+    if replacing is None or new.client_id != replacing.client_id:
+        client_id(account.spot.clients, new.client_id)
+    state = open_market(core, new.symbol)
+    if replacing is None:
+        _room(account, new.symbol)
+    if new.trigger is not None:
+        checks.tick(state.spec, new.trigger, "triggerPrice")
+    if new.type is OrderType.LIMIT:
+        _limit_price(state, new)
+    reference = new.price or new.trigger or state.last
+    _size(core, state, new, reference)
+    long = PositionSide.LONG if new.side is Side.BUY else PositionSide.SHORT
+    checks.preset(state.spec, new.preset, long, reference)
+    if new.preset != Preset() and len(account.spot.plans) >= MOST_PLANS:
+        raise Refused(Reason.TOO_MANY_PLANS, str(MOST_PLANS))
+    ticket = _ticket(state, new)
+    free = account.spot.available(state.spec.quote if new.side is Side.BUY else state.spec.base)
+    if replacing is not None:
+        free = plus(free, replacing.locked)
+    if _needed(new, ticket) > free:
+        raise Refused(Reason.NO_BALANCE, text(max(ZERO, free)))
+    return ticket
+
+
+def _room(account: Account, symbol: str) -> None:
+    orders = account.spot.orders
+    if len(orders) >= MOST_ORDERS:
+        raise Refused(Reason.TOO_MANY_ORDERS, str(MOST_ORDERS))
+    if sum(1 for order in orders.values() if order.symbol == symbol) >= MOST_SYMBOL_ORDERS:
+        raise Refused(Reason.TOO_MANY_ORDERS, str(MOST_SYMBOL_ORDERS))
+
+
+def _limit_price(state: MarketState, new: NewSpotOrder) -> None:
+    """On the tick, and inside the band around the last price (around the trigger of one that waits)."""
+    if new.price is None:
+        raise Refused(Reason.BAD_VALUE, "price")
+    spec, around = state.spec, new.trigger or state.last
+    checks.tick(spec, new.price, "price")
+    if new.side is Side.BUY:
+        highest = around * (1 + spec.buy_limit_ratio)
+        if new.price > highest:
+            raise Refused(Reason.PRICE_TOO_HIGH, text(highest))
+    else:
+        lowest = around * (1 - spec.sell_limit_ratio)
+        if new.price < lowest:
+            raise Refused(Reason.PRICE_TOO_LOW, text(lowest))
+
+
+def _size(core: Core, state: MarketState, new: NewSpotOrder, price: Decimal) -> None:
+    spec = state.spec
+    if new.by_value:
+        checks.number(new.size, "size")
+        if decimals(new.size) > QUOTE_PLACES:
+            raise Refused(Reason.SIZE_DECIMALS, str(QUOTE_PLACES))
+        value = new.size
+        if spec.max_market_size and value > times(price, spec.max_market_size):
+            raise Refused(Reason.SIZE_MAXIMUM, text(times(price, spec.max_market_size)))
+    else:
+        checks.size(spec, new.size, new.type)
+        value = times(price, new.size)
+    worth = in_usdt(core, spec.quote, value)
+    if worth is not None and worth < spec.min_notional:
+        raise Refused(Reason.VALUE_MINIMUM, text(spec.min_notional))
+
+
+def _ticket(state: MarketState, new: NewSpotOrder) -> Ticket:
+    budget = new.size if new.by_value else ZERO
+    if new.trigger is not None:
+        return Ticket(state=state, size=ZERO if new.by_value else new.size, budget=budget)
+    if new.by_value:
+        levels, size = bought_for(state, new.size)
+        if levels and not size:
+            raise Refused(Reason.SIZE_MINIMUM, text(state.spec.min_size))
+        ticket = Ticket(state=state, size=size, budget=budget, levels=levels)
+    else:
+        levels, rests = crossing(state, new.side, new.size, new.price, new.force)
+        ticket = Ticket(state=state, size=new.size, levels=levels, rests=rests)
+    if new.type is OrderType.MARKET and not ticket.levels:
+        raise Refused(Reason.NO_LIQUIDITY, new.symbol)
+    return ticket
+
+
+def _needed(new: NewSpotOrder, ticket: Ticket) -> Decimal:
+    """What must be available; a limit buy may pay up to its price."""
+    if new.side is Side.SELL:
+        return ticket.size
+    if new.by_value:
+        return ticket.budget
+    if new.price is not None:
+        return times(new.price, ticket.size)
+    return sum((times(price, part) for price, part in ticket.levels), ZERO)
+
+
+def crossing(
+    state: MarketState, side: Side, size: Decimal, price: Decimal | None, force: Force
+) -> tuple[Levels, bool]:
+    """(what trades at once, whether the remainder rests). Without a price: at market."""
+    levels = state.book.walk(side.value, size, price)
+    if price is None:
+        return levels, False
+    if force is Force.POST_ONLY:
+        return [], not levels
+    if force is Force.FOK and sum((part for _, part in levels), ZERO) < size:
+        return [], False
+    return levels, force is Force.GTC
+
+
+def bought_for(state: MarketState, budget: Decimal) -> tuple[Levels, Decimal]:
+    """(what ``budget`` of quote currency buys at once, the size of the order in base coin).
+
+    Sizes are cut down to the step; the change that buys no further step stays with the buyer. When
+    the book ends first, the size counts what is left at the last price, so that the order is not full.
+    """
+    best, step = state.book.best_ask, state.spec.step
+    if best is None:
+        return [], ZERO
+    left, levels = budget, Levels()
+    for price, there in state.book.walk("buy", plus(divided(budget, best[0]), step)):
+        part = min(there, _affordable(left, price, step))
+        if part <= 0:
+            return levels or [(price, ZERO)], sum((size for _, size in levels), ZERO)
+        levels.append((price, part))
+        left = minus(left, times(price, part))
+    size = sum((part for _, part in levels), ZERO)
+    return levels, plus(size, _affordable(left, levels[-1][0], step))
+
+
+def _affordable(left: Decimal, price: Decimal, step: Decimal) -> Decimal:
+    part = to_step(left / price, step)
+    return minus(part, step) if times(price, part) > left else part
+
+
+# locks
+
+
+def needed(order: SpotOrder) -> Decimal:
+    """What a resting or waiting order sets aside, in the coin it pays with."""
+    if order.side is Side.SELL:
+        return order.remaining
+    return order.budget if order.budget else times(order.price, order.remaining)
+
+
+def reserve(core: Core, account: Account, order: SpotOrder) -> None:
+    """Set aside what the rest of the order needs, no more and no less."""
+    _hold(core, account, order, needed(order))
+
+
+def release(core: Core, account: Account, order: SpotOrder) -> None:
+    _hold(core, account, order, ZERO)
+
+
+def _hold(core: Core, account: Account, order: SpotOrder, amount: Decimal) -> None:
+    account.spot.lock(order.pays, minus(amount, order.locked))
+    order.locked = amount
+    core.batch.spot.touch(account.record, order.pays)
+    core.batch.spot.orders[order.id] = order
+
+
+# money
+
+
+def settle(
+    core: Core, account: Account, order: SpotOrder, price: Decimal, size: Decimal, *, taker: bool, ref: int
+) -> Decimal:
+    """Book one fill: both coins and the fee. Returns the fee, negative when paid, in ``order.gets``."""
+    spec = market(core, order.symbol).spec
+    value = times(price, size)
+    kind = Kind.SPOT_BUY if order.side is Side.BUY else Kind.SPOT_SELL
+    given, got = (value, size) if order.side is Side.BUY else (size, value)
+    fee = negated(times(got, spec.taker_fee if taker else spec.maker_fee))
+    core.post(account, kind, ref, order.symbol, negated(given), coin=order.pays, wallet=SPOT_WALLET)
+    bill(core, account, order.pays, negated(given), group="transaction", business=order.side.value)
+    core.post(account, kind, ref, order.symbol, got, coin=order.gets, wallet=SPOT_WALLET)
+    core.post(account, Kind.SPOT_FEE, ref, order.symbol, fee, coin=order.gets, wallet=SPOT_WALLET)
+    bill(core, account, order.gets, got, group="transaction", business=order.side.value, fee=fee)
+    return fee
+
+
+def bill(
+    core: Core,
+    account: Account,
+    coin: str,
+    size: Decimal,
+    *,
+    group: str,
+    business: str,
+    fee: Decimal = ZERO,
+) -> None:
+    """A line of the spot statement, written after the ledger."""
+    core.batch.spot.bills.append(
+        Bill(
+            id=core.next_id(),
+            account=account.id,
+            coin=coin,
+            group=group,
+            business=business,
+            size=size,
+            fee=fee,
+            balance=account.spot.total(coin),
+            ns=core.now_ns,
+        )
+    )

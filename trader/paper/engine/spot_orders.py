@@ -1,0 +1,231 @@
+"""Spot orders: placed, resting, waiting for a trigger, filled, cancelled, replaced.
+
+Simple form of matching, as for contracts: a taker walks the book of the tape, a resting order is
+filled whole, at its own price and as maker, when the opposite best price reaches it or a public trade
+goes through it. :func:`touched` and :func:`take` are all that matches; the rest is the orders' life.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from shared.domain.order import OrderType, Side
+from trader.paper.engine import spot, spot_plans
+from trader.paper.engine.accounts import Account
+from trader.paper.engine.core import Core
+from trader.paper.engine.index import PriceIndex
+from trader.paper.engine.model import Source, State
+from trader.paper.engine.money import ZERO, plus, times
+from trader.paper.engine.spot_model import NewSpotOrder, SpotFill, SpotOrder
+from trader.paper.market import MarketState
+
+
+def place(
+    core: Core, account: Account, new: NewSpotOrder, *, replacing: SpotOrder | None = None
+) -> SpotOrder:
+    """All checks, then it trades, rests or waits. A refused order has changed nothing."""
+    ticket = spot.check(core, account, new, replacing)
+    if replacing is not None:
+        cancel(core, account, replacing)
+    order = _make(core, account, new, ticket)
+    if order.waiting:
+        spot.reserve(core, account, order)
+        watch(core, order)
+        core.batch.spot.order(order)
+    else:
+        core.batch.spot.order(order)
+        _enter(core, account, order, ticket.levels, rests=ticket.rests)
+    return order
+
+
+def _make(core: Core, account: Account, new: NewSpotOrder, ticket: spot.Ticket) -> SpotOrder:
+    number, spec = core.next_id(), ticket.state.spec
+    order = SpotOrder(
+        id=number,
+        account=account.id,
+        symbol=new.symbol,
+        client_id=new.client_id or str(core.next_id()),
+        base=spec.base,
+        quote=spec.quote,
+        side=new.side,
+        type=new.type,
+        force=new.force,
+        price=new.price if new.price is not None else ZERO,
+        size=ticket.size,
+        budget=ticket.budget,
+        trigger=new.trigger or ZERO,
+        waiting=new.trigger is not None,
+        rising=new.trigger is not None and new.trigger >= ticket.state.last,
+        origin=new.origin,
+        source=Source.CLIENT,
+        point=new.point,
+        preset=new.preset,
+        created_ns=core.now_ns,
+        updated_ns=core.now_ns,
+    )
+    account.spot.orders[number] = order
+    account.spot.clients[order.client_id] = number
+    core.spot.orders[number] = order
+    core.batch.spot.touch(account.record)
+    return order
+
+
+def _enter(core: Core, account: Account, order: SpotOrder, levels: spot.Levels, *, rests: bool) -> None:
+    take(core, account, order, levels)
+    if order.live and rests:
+        rest(core, account, order)
+    elif order.live:
+        cancel(core, account, order)
+
+
+# the book
+
+
+def rest(core: Core, account: Account, order: SpotOrder) -> None:
+    """Into the book, with what it needs set aside."""
+    spot.reserve(core, account, order)
+    index_again(core, order)
+
+
+def index_again(core: Core, order: SpotOrder) -> None:
+    """Where it stood; after a restart what it reserves was stored with it."""
+    if order.waiting:
+        watch(core, order)
+    else:
+        core.spot.resting.add(order.id)
+        _side(core, order).add(order.price, order.id)
+
+
+def _side(core: Core, order: SpotOrder) -> PriceIndex:
+    index = core.spot.index(order.symbol)
+    return index.buys if order.side is Side.BUY else index.sells
+
+
+def watch(core: Core, order: SpotOrder) -> None:
+    _waiting(core, order).add(order.trigger, order.id)
+
+
+def _waiting(core: Core, order: SpotOrder) -> PriceIndex:
+    index = core.spot.index(order.symbol)
+    return index.rising if order.rising else index.falling
+
+
+def unrest(core: Core, account: Account, order: SpotOrder) -> None:
+    """Out of the book or off the watch, with what it reserved given back."""
+    if order.waiting:
+        _waiting(core, order).remove(order.trigger, order.id)
+        order.waiting = False
+    elif order.id in core.spot.resting:
+        _side(core, order).remove(order.price, order.id)
+        core.spot.resting.discard(order.id)
+    if order.locked:
+        spot.release(core, account, order)
+
+
+def cancel(core: Core, account: Account, order: SpotOrder, reason: str = "normal_cancel") -> None:
+    unrest(core, account, order)
+    order.state = State.CANCELED
+    order.cancel_reason = reason
+    order.updated_ns = core.now_ns
+    _finish(core, account, order)
+    core.batch.spot.order(order)
+
+
+def _finish(core: Core, account: Account, order: SpotOrder) -> None:
+    """No longer pending: its client id is free, and the protection that rode on it begins."""
+    del account.spot.orders[order.id]
+    del account.spot.clients[order.client_id]
+    del core.spot.orders[order.id]
+    core.batch.spot.touch(account.record)
+    if order.filled:
+        spot_plans.attach(core, account, order)
+
+
+# matching
+
+
+def execute(
+    core: Core, account: Account, order: SpotOrder, price: Decimal, size: Decimal, *, taker: bool
+) -> None:
+    """One fill, with all that follows from it: ledger, lock, order state."""
+    number = core.next_id()
+    fee = spot.settle(core, account, order, price, size, taker=taker, ref=number)
+    order.filled = plus(order.filled, size)
+    order.value = plus(order.value, times(price, size))
+    order.fee = plus(order.fee, fee)
+    order.state = State.FILLED if order.filled == order.size else State.PARTIALLY_FILLED
+    order.updated_ns = core.now_ns
+    if order.id in core.spot.resting:
+        if order.state is State.FILLED:
+            unrest(core, account, order)
+        else:
+            spot.reserve(core, account, order)
+    fill = SpotFill(
+        id=number,
+        order_id=order.id,
+        account=account.id,
+        symbol=order.symbol,
+        client_id=order.client_id,
+        side=order.side,
+        type=order.type,
+        price=price,
+        size=size,
+        value=times(price, size),
+        fee=fee,
+        fee_coin=order.gets,
+        taker=taker,
+        ns=core.now_ns,
+    )
+    core.batch.spot.fills.append(fill)
+    core.batch.spot.order(order, fill)
+    if order.state is State.FILLED:
+        _finish(core, account, order)
+
+
+def take(core: Core, account: Account, order: SpotOrder, levels: Iterable[tuple[Decimal, Decimal]]) -> None:
+    """Eat these levels, one fill each."""
+    for price, size in levels:
+        execute(core, account, order, price, size, taker=True)
+
+
+def touched(core: Core, state: MarketState, trade: Decimal | None = None) -> bool:
+    """Fill what the market has reached; ``trade`` is the price of a public trade. True when something was."""
+    index = core.spot.symbols[state.symbol]
+    ask, bid = state.book.best_ask, state.book.best_bid
+    due: list[int] = []
+    if len(index.buys):
+        due += index.buys.due(ask[0]) if ask else []
+        due += [n for n in index.buys.due(trade) if core.spot.orders[n].price > trade] if trade else []
+    if len(index.sells):
+        due += index.sells.due(bid[0]) if bid else []
+        due += [n for n in index.sells.due(trade) if core.spot.orders[n].price < trade] if trade else []
+    for number in due:
+        order = core.spot.orders.get(number)
+        if order is not None and number in core.spot.resting:
+            account = core.accounts[order.account]
+            execute(core, account, order, order.price, order.remaining, taker=False)
+    return bool(due)
+
+
+def activate(core: Core, account: Account, order: SpotOrder, state: MarketState) -> bool:
+    """Its trigger was reached: a waiting order goes to market. False: nothing to trade with, it waits on.
+
+    What it needs has been set aside all along, so it cannot fail for want of money.
+    """
+    if order.type is OrderType.MARKET:
+        if order.budget:
+            levels, size = spot.bought_for(state, order.budget)
+        else:
+            levels, size = state.book.walk(order.side.value, order.size), order.size
+        rests = False
+        if not levels:
+            return False
+    else:
+        size = order.size
+        levels, rests = spot.crossing(state, order.side, size, order.price, order.force)
+    unrest(core, account, order)
+    order.size, order.updated_ns = size, core.now_ns
+    core.batch.spot.order(order)
+    _enter(core, account, order, levels if size else [], rests=rests)
+    return True

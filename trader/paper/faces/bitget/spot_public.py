@@ -1,0 +1,159 @@
+"""Unsigned spot calls: symbols, coins, prices, depth, candles, trades."""
+
+from __future__ import annotations
+
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+
+from shared.clock import MILLISECOND
+from trader.paper.contract import SPOT
+from trader.paper.engine.money import ZERO, text
+from trader.paper.faces.bitget import candles
+from trader.paper.faces.bitget.calls import Call, public
+from trader.paper.faces.bitget.errors import refusal
+from trader.paper.faces.bitget.public import trade_row
+from trader.paper.market import MarketState
+
+_MARKET = "/api/v2/spot/market"
+_MOST_LEVELS = 150
+_STEPS = {f"step{number}": number for number in range(6)}
+_SCALES = {f"scale{number}": number for number in range(4)}
+_DEPTHS = {"1": 1, "5": 5, "15": 15, "50": 50, "max": 500, "100": 100, "": 100}
+
+#: Spot spells its granularities in its own way; the ``utc`` forms are those of contracts.
+_GRANULARITIES = {
+    "1min": 1, "3min": 3, "5min": 5, "15min": 15, "30min": 30, "1h": 60, "4h": 240, "6h": 360,
+    "12h": 720, "1day": 1440, "3day": 4320, "1week": 10080, "1M": 43200,
+} | {name: minutes for name, minutes in candles.MINUTES.items() if name.endswith("utc")}  # fmt: skip
+
+
+def _state(call: Call) -> MarketState:
+    return call.state(call.params.symbol(), SPOT)
+
+
+@public(f"{_MARKET}/orderbook")
+def order_book(call: Call) -> object:
+    """``type`` step0 is the book as it is, each further step merges ten prices into one."""
+    state, params = _state(call), call.params
+    step = _STEPS.get(params.text("type", "step0"))
+    if step is None:
+        raise refusal("40020", "type")
+    limit = params.integer("limit", _MOST_LEVELS)
+    if limit < 1:
+        raise refusal("40020", "limit")
+    asks, bids = depth(state, step, min(limit, _MOST_LEVELS))
+    return {
+        "asks": [[text(price), text(size)] for price, size in asks],
+        "bids": [[text(price), text(size)] for price, size in bids],
+        "ts": str(state.ts_ns // MILLISECOND),
+    }
+
+
+@public(f"{_MARKET}/merge-depth")
+def merge_depth(call: Call) -> object:
+    state, params = _state(call), call.params
+    precision = params.text("precision", "scale0")
+    limit = _DEPTHS.get(params.text("limit"))
+    if precision not in _SCALES:
+        raise refusal("40020", "precision")
+    if limit is None:
+        raise refusal("40020", "limit")
+    scale = _SCALES[precision]
+    asks, bids = depth(state, scale, limit)
+    return {
+        "asks": [[text(price), text(size)] for price, size in asks],
+        "bids": [[text(price), text(size)] for price, size in bids],
+        "ts": str(state.ts_ns // MILLISECOND),
+        "scale": text(state.spec.tick * 10**scale),
+        "precision": precision,
+        "isMaxPrecision": "NO" if scale else "YES",
+    }
+
+
+Levels = list[tuple[Decimal, Decimal]]
+
+
+def depth(state: MarketState, step: int, limit: int) -> tuple[Levels, Levels]:
+    """(asks, bids), best first, prices merged away from the middle."""
+    if not step:
+        return state.book.asks(limit), state.book.bids(limit)
+    width = state.spec.tick * 10**step
+    return (
+        _merged(state.book.asks(), width, limit, ROUND_CEILING),
+        _merged(state.book.bids(), width, limit, ROUND_FLOOR),
+    )
+
+
+def _merged(levels: Levels, width: Decimal, limit: int, rounding: str) -> Levels:
+    merged: dict[Decimal, Decimal] = {}
+    for price, size in levels:
+        at = (price / width).to_integral_value(rounding) * width
+        if at not in merged and len(merged) == limit:
+            break
+        merged[at] = merged.get(at, ZERO) + size
+    return list(merged.items())
+
+
+@public(f"{_MARKET}/candles")
+def candle_list(call: Call) -> object:
+    return _candles(call, 1000)
+
+
+@public(f"{_MARKET}/history-candles")
+def candle_history(call: Call) -> object:
+    return _candles(call, 200)
+
+
+def _candles(call: Call, most: int) -> object:
+    """Oldest first; the last column repeats the value, in USDT."""
+    state = _state(call)
+    minutes = _GRANULARITIES.get(call.params.need("granularity"))
+    if minutes is None:
+        raise refusal("40020", "granularity")
+    page = call.params.page(100, most)
+    found = [
+        candle
+        for candle in candles.merged(state.candles(), minutes)
+        if candle.open_ns >= page.since_ns and (not page.until_ns or candle.open_ns < page.until_ns)
+    ]
+    rows = [candles.row(candle) for candle in found[-page.limit :]]
+    return [[*row, row[-1]] for row in rows]
+
+
+@public(f"{_MARKET}/fills", 10)
+def trades(call: Call) -> object:
+    return _trades(call, 100, 500)
+
+
+@public(f"{_MARKET}/fills-history", 10)
+def trade_history(call: Call) -> object:
+    return _trades(call, 500, 1000)
+
+
+def _trades(call: Call, default: int, most: int) -> object:
+    """Newest first: the last 200 trades are kept."""
+    state, page = _state(call), call.params.page(default, most)
+    found = [
+        {"symbol": state.symbol, **trade_row(trade)}
+        for trade in reversed(state.trades)
+        if trade.ts_ns >= page.since_ns
+        and (not page.until_ns or trade.ts_ns <= page.until_ns)
+        and (not page.before or (trade.trade_id.isdigit() and int(trade.trade_id) < page.before))
+    ]
+    return found[: page.limit]
+
+
+@public(f"{_MARKET}/vip-fee-rate", 10)
+def vip_rates(call: Call) -> object:
+    """One level for all; nothing can be withdrawn."""
+    del call
+    return [
+        {
+            "level": 0,
+            "dealAmount": "0",
+            "assetAmount": "0",
+            "takerFeeRate": "0.001",
+            "makerFeeRate": "0.001",
+            "btcWithdrawAmount": "0",
+            "usdtWithdrawAmount": "0",
+        }
+    ]
