@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-NO_ORDER = {"40109", "40768", "43001", "45057"}
+NO_ORDER = {"22001", "40109", "40768", "43001", "45057"}  # all of the class order_not_found
 NO_PLAN = NO_ORDER | {"43020", "43025"}
 NOTHING_TO_CANCEL = {"22001", "43004"}
 FINAL = {"22001", "43004", "45031", "45055", "45056", "50062"} | NO_ORDER

@@ -143,14 +143,14 @@ async def test_plan_orders(client: Bitget, control: Control) -> None:
     plan = client.classic.mix.order.plan
     request: Any = {**MARKET, "planType": "normal_plan", "triggerPrice": "60500", "triggerType": "fill_price"}
     placed = await plan.place(request)
-    found = (await plan.open(plan_type="normal_plan", product_type=PRODUCT))["entrustedList"]
+    found = (await plan.open(plan_type="normal_plan", product_type=PRODUCT, **NET))["entrustedList"]
     assert found
     assert [row["orderId"] for row in found] == [placed["orderId"]]
     await plan.modify(
         "normal_plan", **ID, order_id=placed["orderId"], new_trigger_price="60400", new_size="0.02"
     )
     with control.held("BTCUSDT", "60400"):
-        past = (await plan.history(plan_type="normal_plan", product_type=PRODUCT))["entrustedList"]
+        past = (await plan.history(plan_type="normal_plan", product_type=PRODUCT, **NET))["entrustedList"]
         assert past
         assert [row["planStatus"] for row in past] == ["executed"]
         assert len(await client.classic.mix.position.list(PRODUCT, margin_coin="USDT")) == 1
@@ -171,7 +171,7 @@ async def test_take_profit_and_stop_loss(client: Bitget, control: Control) -> No
         size="0.004",
     )
     await order.tpsl.modify(**COIN, order_id=placed["orderId"], trigger_price="61000", size="0.005")
-    found = (await order.plan.open(plan_type="profit_loss", product_type=PRODUCT))["entrustedList"]
+    found = (await order.plan.open(plan_type="profit_loss", product_type=PRODUCT, **NET))["entrustedList"]
     assert found
     assert [(D(row["triggerPrice"]), D(row["size"])) for row in found] == [(D(61_000), D("0.005"))]
     with control.held("BTCUSDT", "61000"):
