@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import ccxt
 import pytest
 
@@ -79,7 +81,7 @@ def test_trades_and_candles(venue: ccxt.bitget, control: Control, symbol: str) -
     assert all(trade["amount"] > 0 and trade["side"] in {"buy", "sell"} for trade in trades)
     candles = venue.fetch_ohlcv(symbol, "1m")
     assert len(candles) >= 3
-    for (time, *prices, _), (after, *_) in zip(candles, candles[1:], strict=False):
+    for (time, *prices, _), (after, *_) in pairwise(candles):
         opened, high, low, closed = prices
         assert low <= min(opened, closed) <= max(opened, closed) <= high
         assert after - time == 60_000

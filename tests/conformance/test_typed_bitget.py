@@ -46,7 +46,7 @@ LIMIT: dict[str, Any] = {**MARKET, "orderType": "limit", "price": "59000", "forc
 
 
 @pytest.fixture
-async def client(exchange: Process, account: dict[str, Any]) -> AsyncIterator[Bitget]:
+async def client(exchange: Process, account: dict[str, Any]) -> AsyncIterator[Any]:
     made = Bitget.new(
         access_key=account["key"], secret_key=account["secret"], passphrase=account["passphrase"]
     )
@@ -60,7 +60,7 @@ async def client(exchange: Process, account: dict[str, Any]) -> AsyncIterator[Bi
         yield made
 
 
-async def test_market_data(client: Bitget) -> None:
+async def test_market_data(client: Any) -> None:
     market = client.classic.mix.market
     (ticker,) = await market.ticker("BTCUSDT", product_type=PRODUCT)
     assert D(ticker["lastPr"]) == 60_000
@@ -73,7 +73,7 @@ async def test_market_data(client: Bitget) -> None:
 
 
 async def test_orders_are_placed_changed_and_cancelled(
-    client: Bitget, control: Control, account: dict[str, Any]
+    client: Any, control: Control, account: dict[str, Any]
 ) -> None:
     order = client.classic.mix.order
     placed = await order.place(LIMIT | {"clientOid": "typed"})
@@ -96,7 +96,7 @@ async def test_orders_are_placed_changed_and_cancelled(
     control.check_ledger(account, "10000")
 
 
-async def test_batches(client: Bitget) -> None:
+async def test_batches(client: Any) -> None:
     order = client.classic.mix.order
     leg: Any = {"size": "0.01", "side": "buy", "orderType": "limit", "price": "59000", "force": "gtc"}
     placed = await order.batch_place(**COIN, margin_mode="isolated", order_list=[leg, leg])
@@ -106,7 +106,7 @@ async def test_batches(client: Bitget) -> None:
 
 
 async def test_a_position_with_everything_around_it(
-    client: Bitget, control: Control, account: dict[str, Any]
+    client: Any, control: Control, account: dict[str, Any]
 ) -> None:
     mix = client.classic.mix
     assert (await mix.account.set_margin_mode(**COIN, margin_mode="isolated"))["marginMode"] == "isolated"
@@ -114,7 +114,7 @@ async def test_a_position_with_everything_around_it(
     bought = await mix.order.place(MARKET)
     assert (await mix.order.detail(**ID, order_id=bought["orderId"]))["state"] == "filled"
     (position,) = await mix.position.list(PRODUCT, margin_coin="USDT", **UNFUNDED)
-    assert (position["holdSide"], D(position["total"]), D(position["leverage"])) == ("long", D("0.01"), 20)
+    assert (position["holdSide"], D(position["total"]), D(position["leverage"])) == ("long", D("0.01"), D(20))
     assert await mix.position.get(PRODUCT, symbol="BTCUSDT", margin_coin="USDT", **UNFUNDED) == [position]
     fills = (await mix.order.fills(**ID))["fillList"]
     assert fills
@@ -132,7 +132,7 @@ async def test_a_position_with_everything_around_it(
     )
     assert len(legs) == 2
     (held,) = await mix.position.list(PRODUCT, margin_coin="USDT", **UNFUNDED)
-    assert (D(held["takeProfit"]), D(held["stopLoss"])) == (66_000, 55_000)
+    assert (D(held["takeProfit"]), D(held["stopLoss"])) == (D(66_000), D(55_000))
     closed = await mix.position.close("BTCUSDT", product_type=PRODUCT)
     assert len(closed["successList"]) == 1
     past = (await mix.position.history(symbol="BTCUSDT", product_type=PRODUCT))["list"]
@@ -141,7 +141,7 @@ async def test_a_position_with_everything_around_it(
     control.check_ledger(account, str((await mix.account.list(PRODUCT))[0]["accountEquity"]))
 
 
-async def test_plan_orders(client: Bitget, control: Control) -> None:
+async def test_plan_orders(client: Any, control: Control) -> None:
     plan = client.classic.mix.order.plan
     request: Any = {**MARKET, "planType": "normal_plan", "triggerPrice": "60500", "triggerType": "fill_price"}
     placed = await plan.place(request)
@@ -161,7 +161,7 @@ async def test_plan_orders(client: Bitget, control: Control) -> None:
     assert [row["orderId"] for row in gone["successList"]] == [other["orderId"]]
 
 
-async def test_take_profit_and_stop_loss(client: Bitget, control: Control) -> None:
+async def test_take_profit_and_stop_loss(client: Any, control: Control) -> None:
     order = client.classic.mix.order
     await order.place(MARKET)
     placed = await order.tpsl.place(
@@ -181,7 +181,7 @@ async def test_take_profit_and_stop_loss(client: Bitget, control: Control) -> No
         assert D(held["total"]) == D("0.005")
 
 
-async def test_refusals_keep_their_code(client: Bitget, control: Control, account: dict[str, Any]) -> None:
+async def test_refusals_keep_their_code(client: Any, control: Control, account: dict[str, Any]) -> None:
     before = control.picture(account)
     for change, code in (
         ({"size": "0.00001"}, "40808"),
@@ -193,7 +193,7 @@ async def test_refusals_keep_their_code(client: Bitget, control: Control, accoun
     assert control.picture(account) == before
 
 
-async def test_streams_while_orders_run(client: Bitget) -> None:
+async def test_streams_while_orders_run(client: Any) -> None:
     streams, order = client.classic_streams, client.classic.mix.order
     async with asyncio.timeout(ANSWER_S):
         async with (
@@ -220,7 +220,7 @@ async def test_streams_while_orders_run(client: Bitget) -> None:
             assert D(held["data"][0]["total"]) == D("0.01")
 
 
-async def test_market_streams(client: Bitget) -> None:
+async def test_market_streams(client: Any) -> None:
     streams = client.classic_streams
     async with asyncio.timeout(ANSWER_S):
         async with streams.ticker(PRODUCT, inst_id="BTCUSDT", **NUMBER) as tickers:
@@ -229,7 +229,7 @@ async def test_market_streams(client: Bitget) -> None:
             assert len((await anext(aiter(books)))["data"][0]["asks"]) == 5
 
 
-async def test_orders_over_the_websocket(client: Bitget, control: Control, account: dict[str, Any]) -> None:
+async def test_orders_over_the_websocket(client: Any, control: Control, account: dict[str, Any]) -> None:
     order = client.classic_streams.order
     params: Any = {
         "orderType": "limit",
@@ -257,7 +257,7 @@ async def test_orders_over_the_websocket(client: Bitget, control: Control, accou
         assert control.picture(account) == before
 
 
-async def test_spot(client: Bitget) -> None:
+async def test_spot(client: Any) -> None:
     await client.classic.spot.transfer.create(
         from_type="usdt_futures", to_type="spot", amount="5000", coin="USDT"
     )
@@ -271,7 +271,7 @@ async def test_spot(client: Bitget) -> None:
     }
     placed = await client.classic.spot.order.place(request)
     (row,) = await client.classic.spot.order.info(order_id=placed["orderId"])
-    assert (row["status"], D(row["price"])) == ("live", 59_000)
+    assert (row["status"], D(row["price"])) == ("live", D(59_000))
     await client.classic.spot.order.cancel(symbol="BTCUSDT", order_id=placed["orderId"])
     coins = {row["coin"]: row["available"] for row in await client.classic.spot.account.assets()}
     assert D(coins["USDT"]) == 5000
