@@ -130,7 +130,7 @@ REFUSALS: list[tuple[str, dict[str, Any], str | set[str]]] = [
     (PLAN, {**TRIGGER, "stopLossTriggerPrice": "61500", "stopLossTriggerType": "fill_price"}, codes.WRONG_SIDE),
     (PLAN, {**TRACK, "callbackRatio": ""}, codes.PARAMETER),
     (PLAN, {**TRACK, "callbackRatio": "11"}, codes.PARAMETER),
-    (PLAN, {**TRACK, "callbackRatio": "0"}, codes.PARAMETER | {"43032"}),
+    (PLAN, {**TRACK, "callbackRatio": "0"}, codes.PARAMETER),
     (MODIFY_PLAN, {**PRODUCT, "orderId": "123", "newTriggerPrice": "61000"}, codes.NO_PLAN),
     (MODIFY_PLAN, {**PRODUCT, "newTriggerPrice": "61000"}, codes.PARAMETER),
     (TPSL, PROFIT, codes.NO_POSITION_TO_PROTECT),
