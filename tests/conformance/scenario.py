@@ -332,6 +332,8 @@ class Scenario:
         self.each(
             lambda: rest.get(f"{SPOT}/account/assets"),
             lambda: rest.get("/api/v2/account/all-account-balance"),
+            lambda: rest.get("/api/v2/account/funding-assets"),
+            lambda: rest.get(f"{SPOT}/account/deduct-info"),
             lambda: rest.get(f"{SPOT}/account/bills"),
             lambda: rest.get(f"{SPOT}/account/transferRecords", coin="USDT", fromType="usdt_futures"),
             lambda: rest.get(f"{SPOT}/wallet/transfer-coin-info", fromType="spot", toType="usdt_futures"),

@@ -81,10 +81,9 @@ async def test_the_order_book_follows_with_its_checksum(streaming: ccxt.pro.bitg
     for step in range(1, 6):
         price = 60_000 + 10 * step
         control.price("BTCUSDT", str(price))
-        book = await until(
-            lambda: streaming.watch_order_book(BTC),
-            lambda found, price=price: abs(found["bids"][0][0] - price) < 5,
-        )
+        async with asyncio.timeout(ANSWER_S):
+            while abs(book["bids"][0][0] - price) >= 5:
+                book = await streaming.watch_order_book(BTC)
         plain = await streaming.fetch_order_book(BTC, 5)
         assert [level[:2] for level in book["bids"][:5]] == plain["bids"]
         assert [level[:2] for level in book["asks"][:5]] == plain["asks"]
@@ -102,6 +101,7 @@ async def test_private_streams_while_orders_run(streaming: ccxt.pro.bitget, cont
     )
     # the first picture of the positions is empty: all four subscriptions stand when it has come
     assert await within(positions) == []
+    (positions,) = await subscribed(venue.watch_positions([BTC]))
     placed = await venue.create_order(BTC, "market", "buy", 0.01, None, {"clientOrderId": "streamed"})
     order = (await within(orders))[-1]
     if order["status"] != "closed":
@@ -115,7 +115,7 @@ async def test_private_streams_while_orders_run(streaming: ccxt.pro.bitget, cont
     assert {fill["order"] for fill in fills} == {placed["id"]}
     assert fills[-1]["takerOrMaker"] == "taker"
     assert fills[-1]["fee"]["cost"] == pytest.approx(fills[-1]["cost"] * 0.0006)
-    held = await until(lambda: venue.watch_positions([BTC]), lambda found: bool(found))
+    held = await within(positions)
     assert (held[-1]["side"], held[-1]["contracts"]) == ("long", 0.01)
     assert (await within(money))["USDT"]["total"] < 10_000.0
 

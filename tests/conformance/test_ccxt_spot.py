@@ -74,13 +74,14 @@ def test_a_sale_pays_in_the_quote_coin(spot: ccxt.bitget) -> None:
     placed = spot.create_order(BTC, "market", "sell", 0.005)
     order = spot.fetch_order(placed["id"], BTC)
     assert (order["status"], order["filled"]) == ("closed", 0.005)
-    fills = [fill for fill in spot.fetch_my_trades(BTC) if fill["order"] == placed["id"]]
-    for fill in fills:
+    sold = [fill for fill in spot.fetch_my_trades(BTC) if fill["order"] == placed["id"]]
+    for fill in sold:
         assert (fill["side"], fill["fee"]["currency"]) == ("sell", "USDT")
         assert fill["fee"]["cost"] == pytest.approx(fill["cost"] * 0.001, rel=1e-3)
+    value = sum(fill["cost"] for fill in sold)
     after = purse(spot)
     assert after["BTC"] == pytest.approx(before["BTC"] - 0.005)
-    assert after["USDT"] == pytest.approx(before["USDT"] + sum(fill["cost"] for fill in fills) * 0.999)
+    assert after["USDT"] == pytest.approx(before["USDT"] + value * 0.999)
 
 
 def test_limit_orders_bind_money_and_give_it_back(spot: ccxt.bitget, control: Control) -> None:
@@ -102,8 +103,9 @@ def test_limit_orders_bind_money_and_give_it_back(spot: ccxt.bitget, control: Co
         order = spot.fetch_order(second["id"], BTC)
         assert (order["status"], order["average"]) == ("closed", 59_000.0)
         assert [o["id"] for o in spot.fetch_closed_orders(BTC)] == [second["id"]]
-        (fill,) = spot.fetch_my_trades(BTC)
-        assert (fill["takerOrMaker"], fill["fee"]["cost"]) == ("maker", pytest.approx(0.00001))
+        fills = spot.fetch_my_trades(BTC)
+        assert {fill["takerOrMaker"] for fill in fills} == {"maker"}
+        assert sum(fill["fee"]["cost"] for fill in fills) == pytest.approx(0.00001)
 
 
 @pytest.mark.parametrize("force", ["IOC", "FOK", "PO"])
@@ -145,14 +147,17 @@ def test_trigger_orders(spot: ccxt.bitget, control: Control) -> None:
     assert (plan["id"], plan["triggerPrice"], plan["price"]) == (placed["id"], 61_000.0, 61_100.0)
     spot.cancel_order(placed["id"], BTC, {"trigger": True})
     assert spot.fetch_open_orders(BTC, params={"trigger": True}) == []
-    spot.create_order(BTC, "limit", "buy", 0.01, 60_600, {"triggerPrice": 60_500})
+    second = spot.create_order(BTC, "limit", "buy", 0.01, 60_600, {"triggerPrice": 60_500})
     with control.held("BTCUSDT", "60500"):
         assert spot.fetch_open_orders(BTC, params={"trigger": True}) == []
-        past = spot.fetch_canceled_and_closed_orders(BTC, params={"trigger": True})
-        assert [order["info"]["status"] for order in past] == ["cancelled", "executed"]  # oldest first
+        # ccxt ends the range at its own clock, which the tape's may be ahead of
+        late = {"trigger": True, "endTime": 4 * 10**12}
+        past = spot.fetch_canceled_and_closed_orders(BTC, params=late)
+        status = {order["id"]: order["info"]["status"] for order in past}
+        assert status == {placed["id"]: "cancelled", second["id"]: "executed"}
         assert sum(fill["amount"] for fill in spot.fetch_my_trades(BTC)) == pytest.approx(0.01)
         # §9: the real order is found by the plan's id as its client id
-        found = spot.private_spot_get_v2_spot_trade_orderinfo({"clientOid": past[-1]["id"]})["data"]
+        found = spot.private_spot_get_v2_spot_trade_orderinfo({"clientOid": second["id"]})["data"]
         assert [row["status"] for row in found] == ["filled"]
     for price in (61_000, 62_000):
         spot.create_order(BTC, "limit", "buy", 0.01, 61_100, {"triggerPrice": price})
@@ -170,6 +175,7 @@ def test_an_order_in_the_venues_own_words(spot: ccxt.bitget) -> None:
     assert fees["BTC"]["feeCoinCode"] == "BTC"
     resting = spot.create_order(BTC, "limit", "buy", 0.01, 59_000)
     (row,) = spot.private_spot_get_v2_spot_trade_unfilled_orders({"symbol": "BTCUSDT"})["data"]
+    # 16 decimals of padding are normal
     assert (row["orderId"], row["status"], float(row["priceAvg"])) == (resting["id"], "live", 59_000)
     spot.cancel_order(resting["id"], BTC)
     (row,) = spot.private_spot_get_v2_spot_trade_orderinfo({"orderId": resting["id"]})["data"]

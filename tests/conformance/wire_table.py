@@ -24,10 +24,8 @@ MIX, SPOT = "/api/v2/mix", "/api/v2/spot"
 OUTSIDE = frozenset(
     {
         f"POST {SPOT}/wallet/cancel-withdrawal",
-        f"GET {SPOT}/account/deduct-info",
         f"GET {SPOT}/wallet/deposit-address",
         f"GET {SPOT}/wallet/deposit-records",
-        "GET /api/v2/account/funding-assets",
         f"GET {SPOT}/wallet/withdrawal-records",
         f"POST {SPOT}/account/switch-deduct",
         f"POST {SPOT}/wallet/modify-deposit-account",

@@ -26,7 +26,7 @@ from typing import Any
 import trader.paper.faces.bitget.rest as served
 from shared.clock import SECOND, monotonic_ns
 from tests.conformance.wire import headers
-from tests.verify.fuzz_inputs import Sent, Seeds, frame, garbage, mutated
+from tests.verify.fuzz_inputs import Seeds, Sent, frame, garbage, mutated
 from tests.verify.fuzz_sockets import Reply, Web, raw_exchange, talk
 from trader.paper.faces.bitget.calls import ROUTES
 

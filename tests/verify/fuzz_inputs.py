@@ -259,7 +259,20 @@ CHANNELS = [
     "ticker", "books", "books1", "books5", "books15", "trade", "candle1m", "candle1H", "candle7m", "orders", "fill",
     "positions", "account", "orders-algo", "positions-history", "equity", "adl-noti", "place-order", "cancel-order", None, 5,
 ]  # fmt: skip
-OPS = ["subscribe", "unsubscribe", "subscribe", "trade", "trade", "login", "x", "", None, 1, [], {}]
+OPS: list[Any] = [
+    "subscribe",
+    "unsubscribe",
+    "subscribe",
+    "trade",
+    "trade",
+    "login",
+    "x",
+    "",
+    None,
+    1,
+    [],
+    {},
+]
 _ARG_NAMES = [
     "instType",
     "channel",
