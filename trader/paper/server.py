@@ -88,7 +88,13 @@ class PaperServer:
         lockstep = LockStep(self.clock, self.tape)
         self.gate = Gate(self.clock, Latency(options.latency), lockstep)
         self.rest = RestFace(
-            self.engine, self.hub, limits=options.limits, venue=venue, wall=self.door.wall, gate=self.gate
+            self.engine,
+            self.hub,
+            limits=options.limits,
+            venue=venue,
+            wall=self.door.wall,
+            gate=self.gate,
+            store=self.store,
         )
         self.ws = WsFace(self.rest, self.door, venue)
         self.ready: dict[str, object] = {}
@@ -133,6 +139,7 @@ class PaperServer:
         runner = web.AppRunner(self._app(), access_log=None, logger=server_log)
         await runner.setup()
         self._runner = runner
+        self.store.group(asyncio.get_running_loop().call_soon)
         context, ca_file = self._tls() if self.options.tls else (None, None)
         try:
             self._listener = await asyncio.get_running_loop().create_server(

@@ -321,7 +321,7 @@ class Engine:
 
     def keep_trails(self) -> None:
         """Before an orderly stop: store how far the trailing plans have followed."""
-        if not self.core.failed:
+        if not self.core.store.failed:
             plans.keep_all(self.core)
             self.core.commit()
 
@@ -358,7 +358,7 @@ class Engine:
 
     # outside
 
-    def listen(self, listener: Callable[[Batch], None]) -> None:
+    def listen(self, listener: Callable[[list[Batch]], None]) -> None:
         """Called after every stored change, in the order of the changes."""
         self.core.listeners.append(listener)
 

@@ -34,6 +34,7 @@ from trader.paper.faces.bitget.limits import Limits, VenueLimits, address_pace
 from trader.paper.faces.bitget.params import Params
 from trader.paper.gate import Gate
 from trader.paper.market import MarketHub
+from trader.paper.state import SqliteStore
 from trader.paper.wall import TRUE_WALL, Wall
 
 #: Importing them enters their routes.
@@ -59,8 +60,10 @@ class RestFace:
         venue: VenueLimits | None = None,
         wall: Wall = TRUE_WALL,
         gate: Gate,
+        store: SqliteStore,
     ) -> None:
         self.engine = engine
+        self.store = store
         self.gate = gate
         self.hub = hub
         self.wall = wall
@@ -105,8 +108,12 @@ class RestFace:
         """
         call = Call(self.engine, self.hub, params, caller, self.wall)
         if caller is None or self.gate.open:
-            return self._run(route, call)
-        return await self.gate.carry_out(caller.id, lambda: self._run(route, call))
+            found = self._run(route, call)
+        else:
+            found = await self.gate.carry_out(caller.id, lambda: self._run(route, call))
+        if self.store.behind:
+            await self.store.durable()
+        return found
 
     async def execute_signed(self, path: str, params: Params, caller: Account) -> object:
         """A signed POST that came another way than HTTP, under the same limit per second."""
