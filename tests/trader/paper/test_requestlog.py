@@ -20,8 +20,7 @@ async def rows(client: Client, query: str = "") -> list[dict[str, Any]]:
     return found
 
 
-async def test_first_and_last_byte_and_the_answer_are_stamped(client: Client) -> None:
-    bench = Bench(client)
+async def test_first_and_last_byte_and_the_answer_are_stamped(client: Client, bench: Bench) -> None:
     raw = await bench.raw()
     body = json.dumps(BTC | resting("slow"))
     headers = client.headers("POST", PLACE, body)
@@ -47,8 +46,8 @@ async def test_first_and_last_byte_and_the_answer_are_stamped(client: Client) ->
     assert row["status"] == 400  # the signature was of the path alone
 
 
-async def test_an_idle_connection_does_not_date_the_next_request(client: Client) -> None:
-    raw = await Bench(client).raw()
+async def test_an_idle_connection_does_not_date_the_next_request(client: Client, bench: Bench) -> None:
+    raw = await bench.raw()
     for _ in range(2):
         await raw.send("GET", TIME)
         await raw.answer()
@@ -102,8 +101,7 @@ async def test_frames_are_noted_and_no_secret_is_shown(client: Client) -> None:
     assert (broken["body"], broken["size"]) == (None, 16)
 
 
-async def test_what_gets_no_answer_has_no_status(client: Client) -> None:
-    bench = Bench(client)
+async def test_what_gets_no_answer_has_no_status(client: Client, bench: Bench) -> None:
     async with bench.fault("answer_lost", {"path": TIME}):
         raw = await bench.raw()
         await raw.send("GET", TIME)
@@ -112,8 +110,7 @@ async def test_what_gets_no_answer_has_no_status(client: Client) -> None:
     assert (row["status"], row["answered_ns"]) == (0, 0)
 
 
-async def test_late_answers_are_stamped_when_they_are_written(client: Client) -> None:
-    bench = Bench(client)
+async def test_late_answers_are_stamped_when_they_are_written(client: Client, bench: Bench) -> None:
     async with bench.fault("delay", {"path": TIME}, after_ms=30):
         await client.send("GET", TIME)
     (row,) = await rows(client)

@@ -55,9 +55,11 @@ class Line:
 
     def push(self, channel: str, account: int | None, message: str, emit: Emit) -> None:
         """Send a push as the faults let it; called while there are faults of channels, or it is ``busy``."""
+        if self._silent():
+            return  # nothing can strike what is not heard
         fitting = [rule for rule in self._board.channels if rule.fits(channel, account)]
         struck = [rule for rule in fitting if rule.strikes() and not self._swaps(rule)]
-        out: list[str] = [] if self._silent() else [message]
+        out = [message]
         delay_s = 0.0
         for rule in struck:
             kind = rule.kind

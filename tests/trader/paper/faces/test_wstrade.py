@@ -77,8 +77,8 @@ async def test_a_market_order_fills_and_is_pushed(client: Client, socket: Socket
     ("arg", "code"),
     [
         (place(size="0.00001"), 40808),
-        (place(size="1000"), 40762),
-        (place(price="30000.05"), 45115),
+        (place(size="1000000"), 45112),
+        (place(price="30000.05"), 41103),
         (place(side="up"), 40020),
         (place(orderType=None), 40019),
         (place() | {"instId": "NOUSDT"}, 40102),
@@ -138,7 +138,7 @@ async def test_the_limit_per_second_is_one_with_rest(exchanges: Exchanges) -> No
     socket = await client.socket()
     await socket.login()
     for _ in range(8):
-        await client.order("buy", "0.001", "30000")
+        await client.order("buy", "0.001", "30000", marginMode="crossed")
     await socket.send("trade", *[place(str(number)) for number in range(6)])
     codes = [(await socket.receive())["code"] for _ in range(6)]
     assert codes[0] == 0

@@ -99,7 +99,8 @@ def test_a_handshake_knows_some_kinds_only() -> None:
 def test_every_kind_can_be_made_and_told() -> None:
     board = FaultBoard()
     for do in NAMES:
-        row = add(board, do, **({"ms": 1} if do == "skewed_clock" else {})).row()
+        args: dict[str, object] = {"ms": 1} if do == "skewed_clock" else {}
+        row = add(board, do, None, **args).row()
         assert (row["do"], row["seen"], row["hits"]) == (do, 0, 0)
 
 

@@ -16,11 +16,6 @@ from trader.paper.faults.kinds import NAMES
 from trader.paper.server import PaperServer
 
 
-@pytest.fixture
-def bench(client: Client) -> Bench:
-    return Bench(client)
-
-
 def test_there_is_a_probe_for_every_kind() -> None:
     assert set(PROBES) == set(NAMES)
 
