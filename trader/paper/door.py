@@ -57,6 +57,9 @@ class Door:
 
         return guarded
 
+    def account(self, number: int) -> Account | None:
+        return self._engine.account(number)
+
     def secrets(self) -> AbstractSet[str]:
         """Every credential there is: what no log shows."""
         return {

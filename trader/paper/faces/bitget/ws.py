@@ -223,11 +223,12 @@ class Connection:
             await writer
 
     async def _heard(self, data: str) -> None:
-        if self._frames.over(self):
+        if self._frames.over(None):
             self._fail(30006)
             self._closing = True
             return
         if data == "ping":
+            self._wire.stamps()
             self._send("pong")
             return
         body = data.encode("utf-8", "surrogatepass")
@@ -260,7 +261,7 @@ class Connection:
             case "login":
                 self._login(args[0])
             case "subscribe":
-                if self._subscribes.over(self):
+                if self._subscribes.over(None):
                     self._fail(30007)
                     return
                 for arg in args:
