@@ -100,6 +100,7 @@ class PaperServer:
         self.ready: dict[str, object] = {}
         self._folder = folder
         self._broken: asyncio.Future[None] | None = None
+        self._failure: StartError | None = None
         self.store.on_failure = self._state_failed
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self._runner: web.AppRunner | None = None
@@ -236,14 +237,15 @@ class PaperServer:
         return context, path
 
     def _state_failed(self, error: BaseException) -> None:
+        self._failure = StartError(f"the state cannot be written ({error}): free the disk, start again")
         if self._broken is not None and not self._broken.done():
-            self._broken.set_exception(
-                StartError(f"the state cannot be written ({error}): free the disk, start again")
-            )
+            self._broken.set_exception(self._failure)
 
     async def run(self) -> None:
         """Play the tape. Ends only cancelled, or with an error of the tape or of the state file."""
         loop = asyncio.get_running_loop()
+        if self._failure is not None:
+            raise self._failure
         self._broken = loop.create_future()
         tape = loop.create_task(self.tape.run())
         try:

@@ -111,7 +111,7 @@ class SqliteStore:
         self._lock: int | None = None
         self._waiting: list[Batch] = []
         self._later: Callable[[Callable[[], None]], object] | None = None
-        self._stored: asyncio.Future[None] | None = None
+        self._answers: list[asyncio.Future[None]] = []
         self.failed = False
         self.on_failure: Callable[[BaseException], None] = lambda _: None
         self.on_stored: Callable[[list[Batch]], None] = lambda _: None
@@ -201,30 +201,31 @@ class SqliteStore:
 
     async def durable(self) -> None:
         """Return when everything written so far is stored; ``StateLostError`` when it cannot be."""
-        if not self._waiting:
-            return
-        if self._stored is None:
-            self._stored = asyncio.get_running_loop().create_future()
-        await asyncio.shield(self._stored)
+        if self._waiting:
+            stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._answers.append(stored)
+            await stored
 
     def flush(self) -> None:
         """Store what waits, in one transaction. When it fails nothing of it is kept, and ``on_failure`` is told."""
         waiting, self._waiting = self._waiting, []
         if not waiting:
             return
-        stored, self._stored = self._stored, None
+        answers, self._answers = self._answers, []
         try:
             self._transaction(waiting)
         except BaseException as error:
             self.failed = True
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
-            if stored is not None and not stored.done():
-                stored.set_exception(StateLostError(f"a change could not be stored: {error}"))
+            for answer in answers:
+                if not answer.done():
+                    answer.set_exception(StateLostError(f"a change could not be stored: {error}"))
             self.on_failure(error)
             raise
-        if stored is not None and not stored.done():
-            stored.set_result(None)
+        for answer in answers:
+            if not answer.done():
+                answer.set_result(None)
         self.on_stored(waiting)
 
     def _flush_quietly(self) -> None:

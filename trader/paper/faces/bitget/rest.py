@@ -9,6 +9,7 @@ from aiohttp import web
 
 from shared.errors import VenueRefusedError
 from trader.paper.engine.accounts import Account
+from trader.paper.engine.batch import StateLostError
 from trader.paper.engine.engine import Engine
 from trader.paper.engine.refusals import Refused
 from trader.paper.faces.bitget import (
@@ -112,7 +113,11 @@ class RestFace:
         else:
             found = await self.gate.carry_out(caller.id, lambda: self._run(route, call))
         if self.store.behind:
-            await self.store.durable()
+            try:
+                await self.store.durable()
+            except StateLostError:
+                self.failures += 1
+                raise refusal("40015") from None
         return found
 
     async def execute_signed(self, path: str, params: Params, caller: Account) -> object:
