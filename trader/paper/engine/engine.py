@@ -31,7 +31,6 @@ from trader.paper.engine import (
 from trader.paper.engine.accounts import Account, Funds
 from trader.paper.engine.batch import Batch, PlanQuery, Query, Store
 from trader.paper.engine.core import Core
-from trader.paper.engine.legs import KEEP, LegChange
 from trader.paper.engine.model import (
     AccountRecord,
     Bill,
@@ -280,22 +279,6 @@ class Engine:
         self.core.command_time()
         protection.modify(self.core, account, plan, wanted)
         self._finish(plan.symbol)
-
-    def change_preset(
-        self, account: Account, order: Order, profit: LegChange = KEEP, loss: LegChange = KEEP
-    ) -> None:
-        """What a resting order will set when it fills."""
-        self.core.command_time()
-        protection.change_preset(self.core, account, order, profit, loss)
-        self.core.commit()
-
-    def change_guards(
-        self, account: Account, position: Position, profit: LegChange = KEEP, loss: LegChange = KEEP
-    ) -> None:
-        """The whole-position take profit and stop loss of a position."""
-        self.core.command_time()
-        protection.change_guards(self.core, account, position, profit, loss)
-        self._finish(position.symbol)
 
     def cancel_plan(self, account: Account, plan: Plan) -> None:
         self.core.command_time()
