@@ -155,6 +155,7 @@ class PaperServer:
             raise StartError(f"cannot listen on {self.options.host}:{self.options.port}: {error}") from None
         port = self._listener.sockets[0].getsockname()[1]
         self.ready = self._describe(port, ca_file)
+        self.store.flush()  # who reads the line may count on the accounts in it
         return self.ready
 
     def _protocol(self) -> Wire:
