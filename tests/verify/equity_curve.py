@@ -44,7 +44,8 @@ class Source(NamedTuple):
 
     symbol: str
     candles: Path
-    opens: dict[int, float]
+    ranges: dict[int, tuple[float, float]]
+    """(low, high) of the minute that begins then."""
     rates: list[tuple[int, Fraction]]
     marks: dict[int, Fraction]
 
@@ -56,7 +57,13 @@ class Source(NamedTuple):
         marks = _opens(folder / f"{name}-8h-mark.feather")
         exact = {ms: Fraction(repr(price)) for ms, price in marks.items()}
         rates = [(ms, Fraction(repr(rate))) for ms, rate in sorted(funding.items())]
-        return cls(f"{coin}USDT", candles, _opens(candles), rates, exact)
+        ranges = _columns(candles, "low", "high")
+        return cls(f"{coin}USDT", candles, {ms: (low, high) for ms, (low, high) in ranges.items()}, rates, exact)
+
+    def traded(self, until: int) -> tuple[float, float]:
+        """The lowest and highest price of the three minutes before."""
+        near = [self.ranges[ms] for ms in range(until - 180_000, until, 60_000) if ms in self.ranges]
+        return min(low for low, _ in near), max(high for _, high in near)
 
     def due(self, after: int, until: int) -> Iterator[tuple[int, Fraction]]:
         """Settlements; past the file's end its last rate and interval go on."""
@@ -79,9 +86,15 @@ class Shown(NamedTuple):
 
 
 def _opens(path: Path) -> dict[int, float]:
+    return {ms: values[0] for ms, values in _columns(path, "open").items()}
+
+
+def _columns(path: Path, *names: str) -> dict[int, tuple[float, ...]]:
+    """By milliseconds, cut to the second."""
     table = pyarrow.feather.read_table(path)
     dates = [int(date.timestamp()) * 1000 for date in table.column("date").to_pylist()]
-    return dict(zip(dates, table.column("open").to_pylist(), strict=True))
+    values = zip(*(table.column(name).to_pylist() for name in names), strict=True)
+    return dict(zip(dates, values, strict=True))
 
 
 class Script:
@@ -183,8 +196,8 @@ class Month:
 
     def __init__(self, sources: Sequence[Source], hours: int, seed: int) -> None:
         self.sources = sources
-        self.start = max(min(source.opens) for source in sources)
-        end = min(max(source.opens) for source in sources)
+        self.start = max(min(source.ranges) for source in sources)
+        end = min(max(source.ranges) for source in sources)
         self.end = min(self.start // HOUR * HOUR + hours * HOUR, end // HOUR * HOUR)
         self.seed = seed
         self.shown: list[Shown] = []
@@ -238,9 +251,9 @@ class Month:
                 return source.marks[ms]
             self._count("settled at a mark shown")
             shown = self.before[ms][source.symbol]
-            near = source.opens.get(ms - 60_000, float(shown))
-            if abs(float(shown) / near - 1) > 0.01:
-                self.wrong.append(f"{source.symbol} at {ms}: mark {float(shown)} while it trades at {near}")
+            low, high = source.traded(ms)
+            if not low * 0.999 <= shown <= high * 1.001:
+                self.wrong.append(f"{source.symbol} at {ms}: mark {float(shown)}, traded {low} to {high}")
             return shown
 
         return mark
