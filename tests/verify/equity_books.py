@@ -160,11 +160,11 @@ class Books:
         for (symbol, _), held in self.positions.items():
             if symbol == event.symbol:
                 amount = -held.sign * event.rate * event.mark() * held.size
-                self._line(event.ms, "funding", "", symbol, amount, held)
+                self._line(event.ms, "funding", "", symbol, amount, held=held)
                 self._count("funding settlements")
 
     def _line(
-        self, ms: int, kind: str, ref: str, symbol: str, amount: Fraction, held: Position | None = None
+        self, ms: int, kind: str, ref: str, symbol: str, amount: Fraction, *, held: Position | None = None
     ) -> None:
         if not amount:
             return
