@@ -58,7 +58,9 @@ class Source(NamedTuple):
         exact = {ms: Fraction(repr(price)) for ms, price in marks.items()}
         rates = [(ms, Fraction(repr(rate))) for ms, rate in sorted(funding.items())]
         ranges = _columns(candles, "low", "high")
-        return cls(f"{coin}USDT", candles, {ms: (low, high) for ms, (low, high) in ranges.items()}, rates, exact)
+        return cls(
+            f"{coin}USDT", candles, {ms: (low, high) for ms, (low, high) in ranges.items()}, rates, exact
+        )
 
     def traded(self, until: int) -> tuple[float, float]:
         """The lowest and highest price of the three minutes before."""
@@ -135,7 +137,7 @@ class Script:
     def show(self, ms: int) -> Shown:
         equity, unrealised = [], []
         for account in self.accounts:
-            path = "/api/v2/mix/account/account?symbol=BTCUSDT&productType=USDT-FUTURES&marginCoin=USDT"
+            path = f"/api/v2/mix/account/account?symbol={self.symbols[0]}&productType=USDT-FUTURES&marginCoin=USDT"
             row = self.exchange.call(account, "GET", path)
             equity.append(Fraction(row["accountEquity"]))
             path = "/api/v2/mix/position/all-position?productType=USDT-FUTURES&marginCoin=USDT"
