@@ -190,6 +190,7 @@ def touched(core: Core, state: MarketState) -> bool:
     """The book moved: fill what its opposite side has reached. True when something was."""
     index = core.symbols[state.market, state.symbol]
     done = False
+    index.depth.look(state)
     ask, bid = state.book.best_ask, state.book.best_bid
     if len(index.buys):
         _advance(core, index.buys, bid)

@@ -145,6 +145,7 @@ class SpotDesk:
         if event.state.symbol not in self.core.spot.symbols or isinstance(event, SymbolAdded):
             return
         self.core.event_time()
+        self.core.spot.symbols[event.state.symbol].depth.look(event.state)
         self._settle(event.state, moved=True, trade=event.price if isinstance(event, Traded) else None)
         self.core.commit()
 

@@ -109,6 +109,20 @@ def test_what_an_order_took_is_gone_for_the_next(bench: Bench) -> None:
     ]
 
 
+def test_a_level_that_was_away_for_a_moment_is_whole_again(bench: Bench) -> None:
+    """Nobody looked while it was away; a level that is named with the same size stays taken."""
+    bench.order(bench.account(1_000_000), "buy", "4")
+    book = bench.state().book
+    for size in ("0", "2"):
+        book.apply([], [("50001", size), ("50002", "3")])
+        bench.hub.feed_book(bench.state(), bench.now())
+    assert prices(bench, bench.order(bench.account(1_000_000), "buy", "4")) == [
+        (D(50001), D(2)),
+        (D(50002), D(1)),
+        (D(50010), D(1)),
+    ]
+
+
 def test_a_fok_counts_only_what_is_left(bench: Bench) -> None:
     bench.order(bench.account(1_000_000), "buy", "1.5")
     order = bench.order(bench.account(1_000_000), "buy", "2", "50001", force=Force.FOK)
