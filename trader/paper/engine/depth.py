@@ -44,6 +44,10 @@ class Depth:
         self._snapshots = 0
         self._taken: dict[tuple[Side, Decimal], _Taken] = {}
 
+    def __len__(self) -> int:
+        """Levels that are remembered."""
+        return len(self._taken)
+
     def walk(
         self, state: MarketState, taker: Side, size: Decimal, limit: Decimal | None, ns: int
     ) -> list[Level]:
@@ -89,13 +93,22 @@ class Depth:
         self._watch(state.book)  # also with nothing taken yet
         side: Side = "sell" if taker == "buy" else "buy"
         shown = state.book.size_at(side, price)
-        known = self._taken.get((side, price))
+        known = self._taken.pop((side, price), None)  # the newest stand last
         before = self._remaining(known, state, ns) if known and known.shown == shown else ZERO
         self._taken[side, price] = _Taken(shown, plus(before, size), ns)
-        if not state.book.recovers:
+        if state.book.recovers:
+            self._drop_recovered(ns)
+        else:
             state.book.watch(side, price)
         if len(self._taken) > MOST_LEVELS:
             self._forget(*next(iter(self._taken)))
+
+    def _drop_recovered(self, ns: int) -> None:
+        """A modelled book moves away from levels that nobody will look at again."""
+        for key, taken in list(self._taken.items()):
+            if ns - taken.ns < RECOVERY_NS:
+                return
+            del self._taken[key]
 
     def _forget(self, side: Side, price: Decimal) -> None:
         del self._taken[side, price]

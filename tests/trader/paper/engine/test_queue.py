@@ -146,6 +146,21 @@ def test_a_modelled_book_recovers_within_ten_seconds() -> None:
     assert depth.walk(state, "buy", D(10_000), best[0], now + 10_000_000_000) == [best]
 
 
+def test_what_has_recovered_is_not_remembered() -> None:
+    """Also where the modelled book has moved away and nobody looks again."""
+    bench = Bench(specs=(spec("XUSDT", "0.01", "0.1"),))
+    state = bench.state("XUSDT")
+    book = ModelledBook(state.spec, D(100), 1e6, 0.03)
+    bench.hub.attach_book(state, book)
+    depth = bench.engine.core.index("XUSDT").depth
+    now = bench.engine.core.now_ns
+    for count in range(20):
+        book.move(D(100 + count))
+        assert book.best_ask is not None
+        depth.take(state, "buy", book.best_ask[0], D("0.1"), now + count * 4_000_000_000)
+        assert len(depth) <= 3
+
+
 def test_orders_of_accounts_meet_each_other(bench: Bench) -> None:
     """Inside the spread nobody of the tape is in front."""
     maker = bench.order(bench.account(), "buy", "0.2", "50000")
