@@ -129,7 +129,7 @@ class Books:
         )
         profit = held.sign * (fill.price * part - gone)
         self.profits[fill.id] = profit
-        self._line(fill.ms, "realised_pnl", fill.id, fill.symbol, profit)
+        self._line(fill, "realised_pnl", profit)
         fee = self._fee(fill, part, "close_fee")
         self._count("closes" if part == held.size else "partial closes")
         held.size -= part
@@ -153,23 +153,23 @@ class Books:
         taker, maker = self.rates[fill.symbol]
         fee = -fill.price * part * (maker if fill.maker else taker)
         self._count("maker fills" if fill.maker else "taker fills")
-        self._line(fill.ms, kind, fill.id, fill.symbol, fee)
+        self._line(fill, kind, fee)
         return fee
 
     def _settle(self, event: Settlement) -> None:
         for (symbol, _), held in self.positions.items():
             if symbol == event.symbol:
                 amount = -held.sign * event.rate * event.mark() * held.size
-                self._line(event.ms, "funding", "", symbol, amount, held=held)
+                self._line(event, "funding", amount, held)
                 self._count("funding settlements")
 
-    def _line(
-        self, ms: int, kind: str, ref: str, symbol: str, amount: Fraction, *, held: Position | None = None
-    ) -> None:
+    def _line(self, at: Fill | Settlement, kind: str, amount: Fraction, held: Position | None = None) -> None:
+        """An amount of nothing leaves no line."""
         if not amount:
             return
         self.balance += amount
-        self.lines.append(Line(ms, kind, ref, symbol, amount, self.balance))
+        ref = at.id if isinstance(at, Fill) else ""
+        self.lines.append(Line(at.ms, kind, ref, at.symbol, amount, self.balance))
         if held is not None:
             self.funded[len(self.lines) - 1] = held
 

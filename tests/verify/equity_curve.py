@@ -137,7 +137,7 @@ class Script:
     def show(self, ms: int) -> Shown:
         equity, unrealised = [], []
         for account in self.accounts:
-            path = "/api/v2/mix/account/account?symbol=BTCUSDT&productType=USDT-FUTURES&marginCoin=USDT"
+            path = f"/api/v2/mix/account/account?symbol={self.symbols[0]}&productType=USDT-FUTURES&marginCoin=USDT"
             row = self.exchange.call(account, "GET", path)
             equity.append(Fraction(row["accountEquity"]))
             path = "/api/v2/mix/position/all-position?productType=USDT-FUTURES&marginCoin=USDT"

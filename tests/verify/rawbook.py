@@ -50,6 +50,8 @@ class RawBook:
         """Take in every frame up to ``ns`` after the first; False when the recording ends before."""
         while self._next is not None and self._next[0] <= ns:
             self._take(self._next[1])
+            if self._gone:
+                self._quoted_anew()
             self._next = next(self._frames, None)
         return self._next is not None
 
@@ -89,6 +91,19 @@ class RawBook:
             else:
                 self._sides[side].pop(price, None)
 
+    def _quoted_anew(self) -> None:
+        """Forget what was taken from levels that show another size after this frame."""
+        ahead = self._top if self._top_id > self._last else None
+        best = {side: Decimal(ahead[side]) for side in ("b", "a")} if ahead else {}
+        for (side, price), (shown, _) in list(self._gone.items()):
+            now = self._sides[side].get(price, Decimal(0))
+            if ahead and price == best[side]:
+                now = Decimal(ahead[side.upper()])
+            elif ahead and (price > best[side] if side == "b" else price < best[side]):
+                now = Decimal(0)
+            if now != shown:
+                del self._gone[side, price]
+
     def side(self, side: str) -> Taken:
         """The bids ("b") or asks ("a") now, best first."""
         levels = dict(self._sides[side])
@@ -101,16 +116,15 @@ class RawBook:
     def take(self, taker: str, size: Decimal) -> Taken:
         """What a taker ("buy" or "sell") of ``size`` gets: prices and sizes.
 
-        It is gone from these levels for the next one, until the recording shows them with another size.
+        It is gone from these levels for the next one, until the recording shows them with another size,
+        were it for a moment.
         """
         taken: Taken = []
         name = "a" if taker == "buy" else "b"
         for price, shown in self.side(name):
             if not size:
                 break
-            before, gone = self._gone.get((name, price), (shown, Decimal(0)))
-            if before != shown:
-                gone = Decimal(0)
+            _, gone = self._gone.get((name, price), (shown, Decimal(0)))
             part = min(size, shown - gone)
             if part:
                 taken.append((price, part))

@@ -163,6 +163,7 @@ class Pit(ABC):
     def touched(self) -> bool:
         """The book moved: fill what its opposite side has reached. True when something was."""
         done = False
+        self.depth.look(self.state)
         ask, bid = self.state.book.best_ask, self.state.book.best_bid
         if len(self.buys):
             self._advance(self.buys, bid)
