@@ -71,7 +71,7 @@ class WsFace:
         self.engine = rest.engine
         self.door = door
         self.limits = limits
-        self.feed = Feed(rest.hub)
+        self.feed = Feed(rest.hub, rest.engine.open_interest)
         self._connects = connect_pace(limits)
         self._addresses: Counter[str | None] = Counter()
         self.connections: dict[Connection, None] = {}
