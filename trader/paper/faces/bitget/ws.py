@@ -297,7 +297,7 @@ class Connection:
         if self.account is None:
             self._fail(30004, received)
             return
-        named = "coin" if channel == "account" else "instId"
+        named = _naming(channel, arg)
         symbol = str(arg.get(named, "default"))
         canonical: dict[str, object] = {"instType": market, "channel": channel}
         if channel not in {"equity", "adl-noti"} or named in arg:
@@ -321,7 +321,7 @@ class Connection:
     def _unsubscribe(self, received: dict[str, Any]) -> None:
         arg = _plain(received)
         channel, market = str(arg.get("channel", "")), str(arg.get("instType", "")).upper()
-        named = "coin" if channel == "account" else "instId"
+        named = _naming(channel, arg)
         self._private.pop((market, channel, str(arg.get(named, "default"))), None)
         key = (_MARKETS.get(market, ""), str(arg.get("instId", "")).upper(), channel)
         if key in self._public:
@@ -448,3 +448,8 @@ class Connection:
 def _plain(arg: dict[str, Any]) -> dict[str, Any]:
     """Snake-case names (the vendor's Python SDK) as the documented ones."""
     return {_ALIASES.get(name, name): value for name, value in arg.items()}
+
+
+def _naming(channel: str, arg: dict[str, Any]) -> str:
+    """The key that says which ones: ``account`` has coin, though some clients give (and look for) instId."""
+    return "coin" if channel == "account" and ("coin" in arg or "instId" not in arg) else "instId"
