@@ -147,7 +147,7 @@ def _changed_preset(params: Params, preset: Preset) -> Preset | None:
     return preset
 
 
-@signed_post("/api/v2/mix/order/click-backhand", 1)
+@signed_post("/api/v2/mix/order/click-backhand")
 def reverse(call: Call) -> object:
     """Turn a position round at market. In hedge mode ``side`` names it: buy = the long one."""
     state, params = traded(call), call.params
