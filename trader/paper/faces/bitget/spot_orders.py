@@ -210,7 +210,7 @@ def history_orders(call: Call) -> object:
         waited = params.choice("tpslType", _Kind) is _Kind.TRIGGER if params.text("tpslType") else None
         query = msgspec.structs.replace(asked, waited=waited, client_id=params.text("clientOid"))
         found = desk.store.orders(call.account.id, query)
-    return [spot_shapes.finished(order) for order in found]
+    return [spot_shapes.order(order) for order in found]
 
 
 @spot_get(f"{_TRADE}/fills")
