@@ -3,19 +3,9 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
-
-import pytest
 
 from tests.trader.paper.process import Processes
 from tests.trader.paper.story import ARGUMENTS, play
-
-
-@pytest.fixture
-def processes() -> Iterator[Processes]:
-    made = Processes()
-    yield made
-    made.stop_all()
 
 
 async def test_ten_clients_in_lock_step_leave_the_same_ledger_twice(processes: Processes) -> None:

@@ -133,7 +133,7 @@ def _took(core: Core, state: MarketState, taker: Side, price: Decimal, size: Dec
     for at, number in index.sells if taker is Side.BUY else index.buys:
         if at == price:
             queued = core.live_orders[number]
-            queued.ahead = max(ZERO, queued.ahead - size)
+            _nearer(core, queued, max(ZERO, queued.ahead - size))
         elif at > price if taker is Side.BUY else at < price:
             break
 
@@ -177,9 +177,9 @@ def _trade_reached(core: Core, waiting: PriceIndex, price: Decimal, size: Decima
             if not hit:
                 continue
             usable = left - order.ahead
-            order.ahead = max(ZERO, order.ahead - size)
+            _nearer(core, order, max(ZERO, order.ahead - size))
         else:
-            order.ahead = ZERO
+            _nearer(core, order, ZERO)
         if usable > 0:
             left -= fill_resting(core, core.accounts[order.account], order, usable)
             done = True
@@ -205,11 +205,18 @@ def _advance(core: Core, waiting: PriceIndex, best: tuple[Decimal, Decimal] | No
     for price, number in waiting:
         order = core.live_orders[number]
         if best is not None and price == best[0]:
-            order.ahead = min(order.ahead, best[1])
+            _nearer(core, order, min(order.ahead, best[1]))
         elif best is None or (price > best[0]) == (order.side is Side.BUY):
-            order.ahead = ZERO
+            _nearer(core, order, ZERO)
         else:
             return
+
+
+def _nearer(core: Core, order: Order, ahead: Decimal) -> None:
+    """Its place in the queue is part of what survives a restart."""
+    if ahead != order.ahead:
+        order.ahead = ahead
+        core.batch.orders[order.id] = order
 
 
 def _cross(core: Core, state: MarketState, due: list[int]) -> bool:
