@@ -6,7 +6,7 @@ import asyncio
 import json
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -139,10 +139,17 @@ class Bench:
             pass
         return socket
 
-    async def clean(self) -> None:
+    async def close(self) -> None:
+        """Close every raw connection."""
         for writer in self._open:
             writer.close()
+        for writer in self._open:
+            with suppress(ConnectionError, ssl.SSLError):
+                await writer.wait_closed()
         self._open.clear()
+
+    async def clean(self) -> None:
+        await self.close()
         async with self.client.session.delete(self.client.ready["control"] + "/faults"):
             pass
         await self.client.post(CANCEL_ALL, productType=FUTURES)

@@ -43,8 +43,8 @@ class RawBook:
         self._kept: list[Json] = []
         self._top: Json = {}
         self._top_id = 0
-        self.seen: dict[tuple[str, Decimal], int] = {}
-        """How often a depth frame has changed a level: to know which levels are fresh again."""
+        self._gone: dict[tuple[str, Decimal], tuple[Decimal, Decimal]] = {}
+        """What orders took from a level, and the size that it showed then."""
 
     def until(self, ns: int) -> bool:
         """Take in every frame up to ``ns`` after the first; False when the recording ends before."""
@@ -84,8 +84,6 @@ class RawBook:
     def _set(self, side: str, levels: list[list[str]]) -> None:
         for price_text, size_text in levels:
             price, size = Decimal(price_text), Decimal(size_text)
-            if self._sides[side].get(price) != size:
-                self.seen[side, price] = self.seen.get((side, price), 0) + 1
             if size:
                 self._sides[side][price] = size
             else:
@@ -100,15 +98,23 @@ class RawBook:
             levels[best] = size
         return sorted(levels.items(), reverse=side == "b")
 
-    def walk(self, taker: str, size: Decimal) -> Taken:
-        """What a taker ("buy" or "sell") of ``size`` gets: prices and sizes."""
+    def take(self, taker: str, size: Decimal) -> Taken:
+        """What a taker ("buy" or "sell") of ``size`` gets: prices and sizes.
+
+        It is gone from these levels for the next one, until the recording shows them with another size.
+        """
         taken: Taken = []
-        for price, resting in self.side("a" if taker == "buy" else "b"):
+        name = "a" if taker == "buy" else "b"
+        for price, shown in self.side(name):
             if not size:
                 break
-            part = min(size, resting)
+            before, gone = self._gone.get((name, price), (shown, Decimal(0)))
+            if before != shown:
+                gone = Decimal(0)
+            part = min(size, shown - gone)
             if part:
                 taken.append((price, part))
+                self._gone[name, price] = (shown, gone + part)
                 size -= part
         assert not size, "the recorded book is not deep enough for this order"
         return taken

@@ -122,9 +122,10 @@ class Book:
 
     def size_at(self, side: Side, price: Decimal) -> Decimal:
         """What rests at ``price`` on the bid ("buy") or ask ("sell") side; 0 when nothing."""
-        key, _ = self._key(text(price))
-        level = (self._bids if side == "buy" else self._asks).get(key)
-        return level[1] if level else Decimal(0)
+        scaled = price * self._scale
+        key = int(scaled)
+        level = (self._bids if side == "buy" else self._asks).get(key) if key == scaled else None
+        return level[1] if level else _ZERO
 
     def best_first(self, side: Side) -> Iterator[Level]:
         """Levels of the bid ("buy") or ask ("sell") side. Not while the book is being changed."""

@@ -177,7 +177,9 @@ class Control:
             if not _local(request.remote) or "Origin" in request.headers:
                 return _answer(403, {"error": "the control API answers this machine only, not browsers"})
             try:
-                return _answer(200, await handler(request))
+                found = await handler(request)
+                await self._store.durable()
+                return _answer(200, found)
             except (KestrelError, msgspec.MsgspecError) as error:
                 return _answer(400, {"error": _line(error)})
 

@@ -47,15 +47,17 @@ class Door:
             key = request.headers.get("ACCESS-KEY")
             account = self._engine.by_key(key) if key else None
             number = account.id if account is not None else None
-            wire.path, wire.account = request.path, number
-            wire.record = self.log.add(
-                "rest", request.method, request.raw_path, number, stamps=wire.stamps(), body=body
-            )
+            raw = request.raw_path
+            wire.path, wire.account = raw.partition("?")[0], number
+            wire.record = self.log.add("rest", request.method, raw, number, stamps=wire.stamps(), body=body)
             if self.faults.paths:
                 return await self._effects.serve(request, wire, account, handle)
             return await handle(request)
 
         return guarded
+
+    def account(self, number: int) -> Account | None:
+        return self._engine.account(number)
 
     def secrets(self) -> AbstractSet[str]:
         """Every credential there is: what no log shows."""

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from shared.errors import UsageError
 from trader.paper.control import Part, whole
 from trader.paper.door import Door
 from trader.paper.faults.rules import NewFault
@@ -34,7 +35,10 @@ class FaultControl:
 
     async def _add(self, request: web.Request) -> object:
         body = _decode(await request.read() or b"{}")
-        rule = self._door.faults.add(msgspec.convert(body, NewFault, strict=False))
+        new = msgspec.convert(body, NewFault, strict=False)
+        if new.match.account is not None and self._door.account(new.match.account) is None:
+            raise UsageError(f"match: there is no account {new.match.account}: GET /control/state lists them")
+        rule = self._door.faults.add(new)
         return {"id": str(rule.id)}
 
     async def _list(self, request: web.Request) -> object:

@@ -88,12 +88,19 @@ class PaperServer:
         lockstep = LockStep(self.clock, self.tape)
         self.gate = Gate(self.clock, Latency(options.latency), lockstep)
         self.rest = RestFace(
-            self.engine, self.hub, limits=options.limits, venue=venue, wall=self.door.wall, gate=self.gate
+            self.engine,
+            self.hub,
+            limits=options.limits,
+            venue=venue,
+            wall=self.door.wall,
+            gate=self.gate,
+            store=self.store,
         )
         self.ws = WsFace(self.rest, self.door, venue)
         self.ready: dict[str, object] = {}
         self._folder = folder
         self._broken: asyncio.Future[None] | None = None
+        self._failure: StartError | None = None
         self.store.on_failure = self._state_failed
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self._runner: web.AppRunner | None = None
@@ -133,6 +140,7 @@ class PaperServer:
         runner = web.AppRunner(self._app(), access_log=None, logger=server_log)
         await runner.setup()
         self._runner = runner
+        self.store.group(asyncio.get_running_loop().call_soon)
         context, ca_file = self._tls() if self.options.tls else (None, None)
         try:
             self._listener = await asyncio.get_running_loop().create_server(
@@ -147,6 +155,7 @@ class PaperServer:
             raise StartError(f"cannot listen on {self.options.host}:{self.options.port}: {error}") from None
         port = self._listener.sockets[0].getsockname()[1]
         self.ready = self._describe(port, ca_file)
+        self.store.flush()  # who reads the line may count on the accounts in it
         return self.ready
 
     def _protocol(self) -> Wire:
@@ -229,14 +238,15 @@ class PaperServer:
         return context, path
 
     def _state_failed(self, error: BaseException) -> None:
+        self._failure = StartError(f"the state cannot be written ({error}): free the disk, start again")
         if self._broken is not None and not self._broken.done():
-            self._broken.set_exception(
-                StartError(f"the state cannot be written ({error}): free the disk, start again")
-            )
+            self._broken.set_exception(self._failure)
 
     async def run(self) -> None:
         """Play the tape. Ends only cancelled, or with an error of the tape or of the state file."""
         loop = asyncio.get_running_loop()
+        if self._failure is not None:
+            raise self._failure
         self._broken = loop.create_future()
         tape = loop.create_task(self.tape.run())
         try:

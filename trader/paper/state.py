@@ -1,14 +1,17 @@
 """What survives: accounts, orders, fills, positions, plans, ledger and control symbols, in SQLite.
 
-One file ``state.sqlite`` (0600) in a folder of 0700, in WAL mode. A batch is one transaction that is
-in the hands of the kernel before its request is answered, so a killed process loses nothing it has
-acknowledged; a power cut may lose the last moments (the log is synced at checkpoints only).
+One file ``state.sqlite`` (0600) in a folder of 0700, in WAL mode. The batches of one turn of the event
+loop are one transaction that is in the hands of the kernel before any of their requests is answered and
+before anything of them is pushed, so a killed process loses nothing it has acknowledged; a power cut may
+lose the last moments (the log is synced at checkpoints only).
 Without a folder everything lives in memory and ends with the process.
 """
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
+import logging
 import os
 import sqlite3
 import weakref
@@ -21,11 +24,13 @@ import msgspec
 
 from shared.errors import AlreadyRunningError, StartError
 from trader.paper.contract import ContractSpec
-from trader.paper.engine.batch import Batch, PlanQuery, Query, Restored
+from trader.paper.engine.batch import Batch, PlanQuery, Query, Restored, StateLostError, merged
 from trader.paper.engine.model import AccountRecord, Bill, Entry, Fill, Kind, Order, Plan, PlanState, Position
 from trader.paper.marketstate import MAX_SETTLEMENTS, Funding
 from trader.paper.state_spot import SpotTables
 from trader.paper.symbolchange import KeptChange
+
+log = logging.getLogger(__name__)
 
 _VERSION = 2
 _SCHEMA = """
@@ -104,7 +109,12 @@ class SqliteStore:
     def __init__(self, folder: Path | None) -> None:
         """Raises ``AlreadyRunningError`` when another exchange has the folder, ``StartError`` when it is unusable."""
         self._lock: int | None = None
+        self._waiting: list[Batch] = []
+        self._later: Callable[[Callable[[], None]], object] | None = None
+        self._answers: list[asyncio.Future[None]] = []
+        self.failed = False
         self.on_failure: Callable[[BaseException], None] = lambda _: None
+        self.on_stored: Callable[[list[Batch]], None] = lambda _: None
         where = ":memory:"
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -131,7 +141,7 @@ class SqliteStore:
                 )
             self._db.executescript(_SCHEMA)
             self._widen_plans()
-            self.spot = SpotTables(self._db)
+            self._spot = SpotTables(self._db)
             self._db.execute(f"PRAGMA user_version = {_VERSION}")
         except sqlite3.DatabaseError as error:
             self._unlock()
@@ -151,7 +161,15 @@ class SqliteStore:
         self._db.executemany("INSERT OR REPLACE INTO plans VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
         self._db.execute("COMMIT")
 
+    @property
+    def spot(self) -> SpotTables:
+        """The questions of the spot market."""
+        self.flush()
+        return self._spot
+
     def close(self) -> None:
+        if not self.failed:
+            self._flush_quietly()
         self._db.close()
         self._unlock()
 
@@ -162,44 +180,94 @@ class SqliteStore:
 
     # writing
 
+    def group(self, later: Callable[[Callable[[], None]], object]) -> None:
+        """From now on the batches of one turn of the event loop are one transaction; ``later`` is its ``call_soon``."""
+        self._later = later
+
     def write(self, batch: Batch) -> None:
-        """One transaction. When it fails nothing of it is kept, and ``on_failure`` is told."""
-        run = self._db.executemany
-        self._db.execute("BEGIN")
+        """Store a batch: now, or with what else this turn brings. ``on_stored`` hears when it is."""
+        if self.failed:
+            raise StateLostError("an earlier change could not be stored: the exchange must be started again")
+        self._waiting.append(batch)
+        if self._later is None:
+            self.flush()
+        elif len(self._waiting) == 1:
+            self._later(self._flush_quietly)
+
+    @property
+    def behind(self) -> bool:
+        """Whether something is not stored yet: who answers waits for :meth:`durable`."""
+        return bool(self._waiting)
+
+    async def durable(self) -> None:
+        """Return when everything written so far is stored; ``StateLostError`` when it cannot be."""
+        if self._waiting:
+            stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._answers.append(stored)
+            await stored
+
+    def flush(self) -> None:
+        """Store what waits, in one transaction. When it fails nothing of it is kept, and ``on_failure`` is told."""
+        waiting, self._waiting = self._waiting, []
+        if not waiting:
+            return
+        answers, self._answers = self._answers, []
         try:
-            if batch.accounts:
-                rows: Iterable[Row] = [(a.id, _encode(a)) for a in batch.accounts.values()]
-                run("INSERT OR REPLACE INTO accounts VALUES (?, ?)", rows)
-            if batch.orders:
-                rows = [
-                    (o.id, o.account, o.client_id, o.symbol, o.live, o.created_ns, _encode(o))
-                    for o in batch.orders.values()
-                ]
-                run("INSERT OR REPLACE INTO orders VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
-            if batch.fills:
-                rows = [(f.id, f.account, f.order_id, f.symbol, f.ns, _encode(f)) for f in batch.fills]
-                run("INSERT INTO fills VALUES (?, ?, ?, ?, ?, ?)", rows)
-            if batch.positions:
-                self._write_positions(batch)
-            if batch.plans:
-                rows = [_plan_row(p) for p in batch.plans.values()]
-                run("INSERT OR REPLACE INTO plans VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
-            if batch.entries:
-                rows = [(e.account, e.seq, _encode(e)) for e in batch.entries]
-                run("INSERT INTO entries VALUES (?, ?, ?)", rows)
-                rows = [(kind.value, coin, str(amount)) for (kind, coin), amount in batch.totals.items()]
-                run("INSERT OR REPLACE INTO totals VALUES (?, ?, ?)", rows)
-            if batch.bills:
-                rows = [(b.id, b.account, b.symbol, b.kind.value, b.ns, _encode(b)) for b in batch.bills]
-                run("INSERT INTO bills VALUES (?, ?, ?, ?, ?, ?)", rows)
-            if batch.spot.accounts:
-                self.spot.write(batch.spot)
-            self._db.execute("COMMIT")
+            self._transaction(waiting)
         except BaseException as error:
+            self.failed = True
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
+            for answer in answers:
+                if not answer.done():
+                    answer.set_exception(StateLostError(f"a change could not be stored: {error}"))
             self.on_failure(error)
             raise
+        for answer in answers:
+            if not answer.done():
+                answer.set_result(None)
+        self.on_stored(waiting)
+
+    def _flush_quietly(self) -> None:
+        """Called by the loop: who waits has been told of a failure, and so has ``on_failure``."""
+        try:
+            self.flush()
+        except (sqlite3.Error, OSError, StateLostError) as error:
+            log.error("the state could not be stored: %s", error)
+
+    def _transaction(self, batches: list[Batch]) -> None:
+        batch = batches[0] if len(batches) == 1 else merged(batches)
+        run = self._db.executemany
+        self._db.execute("BEGIN")
+        if batch.accounts:
+            rows: Iterable[Row] = [(a.id, _encode(a)) for a in batch.accounts.values()]
+            run("INSERT OR REPLACE INTO accounts VALUES (?, ?)", rows)
+        if batch.orders:
+            rows = [
+                (o.id, o.account, o.client_id, o.symbol, o.live, o.created_ns, _encode(o))
+                for o in batch.orders.values()
+            ]
+            run("INSERT OR REPLACE INTO orders VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+        if batch.fills:
+            rows = [(f.id, f.account, f.order_id, f.symbol, f.ns, _encode(f)) for f in batch.fills]
+            run("INSERT INTO fills VALUES (?, ?, ?, ?, ?, ?)", rows)
+        if batch.positions:
+            self._write_positions(batch)
+        if batch.plans:
+            rows = [_plan_row(p) for p in batch.plans.values()]
+            run("INSERT OR REPLACE INTO plans VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        if batch.entries:
+            rows = [(e.account, e.seq, _encode(e)) for e in batch.entries]
+            run("INSERT INTO entries VALUES (?, ?, ?)", rows)
+            rows = [(kind.value, coin, str(amount)) for (kind, coin), amount in batch.totals.items()]
+            run("INSERT OR REPLACE INTO totals VALUES (?, ?, ?)", rows)
+        if batch.bills:
+            rows = [(b.id, b.account, b.symbol, b.kind.value, b.ns, _encode(b)) for b in batch.bills]
+            run("INSERT INTO bills VALUES (?, ?, ?, ?, ?, ?)", rows)
+        for one in batches:
+            if one.spot.accounts:
+                self._spot.write(one.spot)
+        self._db.execute("COMMIT")
 
     def _write_positions(self, batch: Batch) -> None:
         kept = [(*key, _encode(p)) for key, p in batch.positions.items() if p.size]
@@ -221,7 +289,7 @@ class SqliteStore:
         restored.positions.sort(key=lambda position: position.id)
         for kind, coin, amount in self._db.execute("SELECT kind, coin, amount FROM totals"):
             restored.totals[(Kind(kind), coin)] = Decimal(amount)
-        restored.spot = self.spot.load()
+        restored.spot = self._spot.load()
         highest = [*(position.id for position in restored.positions), restored.spot.last_id]
         for table in ("orders", "fills", "plans", "closed", "bills"):
             (number,) = self._db.execute(f"SELECT max(id) FROM {table}").fetchone()  # noqa: S608  (fixed names)
@@ -345,6 +413,7 @@ class SqliteStore:
     # inside
 
     def _all(self, kind: type[T], sql: str, *values: object) -> list[T]:
+        self.flush()
         decode = msgspec.msgpack.Decoder(kind).decode
         return [decode(body) for (body,) in self._db.execute(sql, values).fetchall()]
 

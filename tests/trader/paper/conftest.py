@@ -7,6 +7,7 @@ import pytest
 
 from tests.trader.paper.client import Client
 from tests.trader.paper.process import Processes
+from tests.verify.fault_probes import Bench
 from trader.paper.server import Options, PaperServer
 
 
@@ -60,6 +61,14 @@ async def server(exchanges: Exchanges) -> PaperServer:
 @pytest.fixture
 async def client(exchanges: Exchanges, server: PaperServer) -> Client:
     return await exchanges.client(server)
+
+
+@pytest.fixture
+async def bench(client: Client) -> AsyncIterator[Bench]:
+    """Raw connections to the same exchange."""
+    made = Bench(client)
+    yield made
+    await made.close()
 
 
 @pytest.fixture

@@ -161,6 +161,7 @@ async def test_a_disk_that_takes_no_more_stops_the_exchange(
 ) -> None:
     server = await exchanges.start()
     client = await exchanges.client(server)
+    server.store.flush()
     server.store._db.execute("PRAGMA query_only = ON")  # as good as a full disk
     answer = await client.order("buy", "0.001")
     assert (answer.status, answer.code) == (500, "40015")

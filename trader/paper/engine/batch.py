@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import copy
 from decimal import Decimal
 from typing import Protocol
 
 import msgspec
 
+from shared.errors import KestrelError
 from trader.paper.engine.model import (
     AccountRecord,
     Bill,
@@ -65,6 +67,26 @@ class Batch(msgspec.Struct):
         self.positions[(position.account, position.symbol, position.side.value)] = position
 
 
+class StateLostError(KestrelError):
+    """A change could not be stored; the engine does nothing more."""
+
+
+def merged(batches: list[Batch]) -> Batch:
+    """What several batches leave behind: entities in their latest form, everything else in its order."""
+    whole = Batch()
+    for batch in batches:
+        whole.accounts.update(batch.accounts)
+        whole.orders.update(batch.orders)
+        whole.positions.update(batch.positions)
+        whole.plans.update(batch.plans)
+        whole.totals.update(batch.totals)
+        whole.fills += batch.fills
+        whole.entries += batch.entries
+        whole.closed += batch.closed
+        whole.bills += batch.bills
+    return whole
+
+
 class Query(msgspec.Struct, frozen=True, kw_only=True):
     """A page of history, newest first: ids below ``before``, created inside the times (ns).
 
@@ -101,7 +123,14 @@ class Restored(msgspec.Struct):
 
 
 class Store(Protocol):
-    """Where batches go. ``write`` returns when a killed process can no longer lose the batch."""
+    """Where batches go. ``on_stored`` hears of them when a killed process can no longer lose them.
+
+    What was written and not stored yet is part of every answer. ``write`` raises ``StateLostError`` when
+    an earlier batch could not be stored.
+    """
+
+    failed: bool
+    on_stored: Callable[[list[Batch]], None]
 
     @property
     def spot(self) -> SpotStore: ...

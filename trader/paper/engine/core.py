@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 
-from shared.errors import KestrelError
 from trader.paper.contract import FUTURES, ContractSpec
 from trader.paper.engine import bills
 from trader.paper.engine.accounts import Account
-from trader.paper.engine.batch import Batch, Store
+from trader.paper.engine.batch import Batch, StateLostError, Store
 from trader.paper.engine.index import SymbolIndex
 from trader.paper.engine.model import (
     FUTURES_WALLET,
@@ -31,11 +30,7 @@ from trader.paper.market import MarketHub, MarketState
 _EPOCH_MS = 1_420_070_400_000
 _LOWEST_ID = 10**18
 
-Listener = Callable[[Batch], None]
-
-
-class StateLost(KestrelError):  # noqa: N818  (reads as what happened)
-    """A change could not be stored; the engine does nothing more."""
+Listener = Callable[[list[Batch]], None]
 
 
 class Core:
@@ -59,15 +54,15 @@ class Core:
         self.spot = Floor()
         self.listeners: list[Listener] = []
         self.last_id = 0
-        self.failed = False
+        store.on_stored = self._stored
         self.batch = Batch()
 
     # time
 
     def command_time(self) -> None:
         """A client acts: its time is the clock's, or the market's when a leap has outrun it."""
-        if self.failed:
-            raise StateLost("an earlier change could not be stored: the exchange must be started again")
+        if self.store.failed:
+            raise StateLostError("an earlier change could not be stored: the exchange must be started again")
         self.now_ns = max(self.now_ns, self.hub.clock.now_ns(), self.hub.now_ns)
 
     def event_time(self) -> None:
@@ -179,13 +174,13 @@ class Core:
         self.batch.accounts[account.id] = account.record
 
     def commit(self) -> None:
-        """Store what changed, then tell the listeners. Called at the end of every command and event."""
+        """Hand on what changed; listeners hear when it is stored. Called at the end of every command and event."""
         if not self.batch:
             return
         bills.draw(self.batch, self.next_id)
         batch, self.batch = self.batch, Batch()
-        self.failed = True  # until it is stored: memory is ahead of the file, nothing may build on that
         self.store.write(batch)
-        self.failed = False
+
+    def _stored(self, batches: list[Batch]) -> None:
         for listener in self.listeners:
-            listener(batch)
+            listener(batches)

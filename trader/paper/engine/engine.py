@@ -31,7 +31,6 @@ from trader.paper.engine import (
 from trader.paper.engine.accounts import Account, Funds
 from trader.paper.engine.batch import Batch, PlanQuery, Query, Store
 from trader.paper.engine.core import Core
-from trader.paper.engine.legs import KEEP, LegChange
 from trader.paper.engine.model import (
     AccountRecord,
     Bill,
@@ -281,22 +280,6 @@ class Engine:
         protection.modify(self.core, account, plan, wanted)
         self._finish(plan.symbol)
 
-    def change_preset(
-        self, account: Account, order: Order, profit: LegChange = KEEP, loss: LegChange = KEEP
-    ) -> None:
-        """What a resting order will set when it fills."""
-        self.core.command_time()
-        protection.change_preset(self.core, account, order, profit, loss)
-        self.core.commit()
-
-    def change_guards(
-        self, account: Account, position: Position, profit: LegChange = KEEP, loss: LegChange = KEEP
-    ) -> None:
-        """The whole-position take profit and stop loss of a position."""
-        self.core.command_time()
-        protection.change_guards(self.core, account, position, profit, loss)
-        self._finish(position.symbol)
-
     def cancel_plan(self, account: Account, plan: Plan) -> None:
         self.core.command_time()
         plans.end(self.core, account, plan, PlanState.CANCELLED)
@@ -321,7 +304,7 @@ class Engine:
 
     def keep_trails(self) -> None:
         """Before an orderly stop: store how far the trailing plans have followed."""
-        if not self.core.failed:
+        if not self.core.store.failed:
             plans.keep_all(self.core)
             self.core.commit()
 
@@ -358,7 +341,7 @@ class Engine:
 
     # outside
 
-    def listen(self, listener: Callable[[Batch], None]) -> None:
+    def listen(self, listener: Callable[[list[Batch]], None]) -> None:
         """Called after every stored change, in the order of the changes."""
         self.core.listeners.append(listener)
 

@@ -13,16 +13,16 @@ from decimal import Decimal
 import msgspec
 
 from shared.domain.order import OrderType
-from trader.paper.engine import checks, matching, orders, placing
+from trader.paper.engine import legs, matching, orders, placing, protection
 from trader.paper.engine.accounts import Account
 from trader.paper.engine.core import Core
 from trader.paper.engine.crossing import Taker, meet
+from trader.paper.engine.legs import KEEP, LegChange
 from trader.paper.engine.model import (
     NewOrder,
     Order,
     Position,
     PositionMode,
-    Preset,
     Source,
     State,
     exit_side,
@@ -32,21 +32,27 @@ from trader.paper.engine.refusals import Reason, Refused
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """``size`` and ``price`` are given both or none; ``preset`` ``None`` = as it is."""
+    """``size`` and ``price`` are given both or none; ``profit`` and ``loss`` are what rides on the order."""
 
     client_id: str = ""
     size: Decimal | None = None
     price: Decimal | None = None
-    preset: Preset | None = None
+    profit: LegChange = KEEP
+    loss: LegChange = KEEP
 
 
 def modify(core: Core, account: Account, order: Order, change: Change) -> Order:
     """The changed order: the same one, or the new one that took its place."""
     if order.state is not State.LIVE or order.id not in core.resting:
         raise Refused(Reason.NOT_MODIFIABLE, str(order.id))
-    preset = order.preset if change.preset is None else change.preset
+    preset = legs.changed(order.preset, change.profit, change.loss)
     if change.size is None or change.price is None:
-        return _protect(core, account, order, preset)
+        if preset == order.preset:
+            raise Refused(Reason.NOTHING_CHANGED)
+        if order.closing:
+            raise Refused(Reason.NOT_MODIFIABLE, str(order.id))
+        protection.change_preset(core, account, order, change.profit, change.loss)
+        return order
     new = NewOrder(
         symbol=order.symbol,
         side=order.side,
@@ -85,19 +91,6 @@ def _without(account: Account, order: Order) -> Iterator[None]:
         account.orders, account.clients, account.locked = known, clients, locked
         if position is not None:
             position.frozen = frozen
-
-
-def _protect(core: Core, account: Account, order: Order, preset: Preset) -> Order:
-    if preset == order.preset:
-        raise Refused(Reason.NOTHING_CHANGED)
-    if order.closing:
-        raise Refused(Reason.NOT_MODIFIABLE, str(order.id))
-    checks.preset(core.spec(order.symbol), preset, order.position_side, order.price)
-    order.preset = preset
-    order.updated_ns = core.now_ns
-    core.touch(account)
-    core.batch.order(order)
-    return order
 
 
 def reverse(core: Core, account: Account, position: Position, size: Decimal | None, client_id: str) -> Order:

@@ -58,7 +58,9 @@ def text(value: Decimal) -> str:
     """Plain digits: no exponent, no trailing zeros, no minus zero."""
     if not value:
         return "0"
-    written = format(value, "f")
+    written = str(value)
+    if "E" in written:
+        written = format(value, "f")
     if "." in written:
         written = written.rstrip("0").rstrip(".")
     return written

@@ -199,36 +199,6 @@ def change_preset(core: Core, account: Account, order: Order, profit: LegChange,
     core.batch.order(order)
 
 
-def change_guards(
-    core: Core, account: Account, position: Position, profit: LegChange, loss: LegChange
-) -> None:
-    """Set, move or remove the whole-position take profit and stop loss: both or, when refused, none."""
-    state = core.state(position.symbol)
-    wanted: list[tuple[PlanKind, Leg]] = []
-    for kind, change in ((PlanKind.POS_PROFIT, profit), (PlanKind.POS_LOSS, loss)):
-        known = account.protection(position, kind)
-        old = Leg()
-        if known is not None:
-            old = Leg(trigger=known.trigger, execute=known.execute, reference=known.reference)
-        leg = change.applied(old)
-        if leg.trigger is not None and leg != old:
-            new = NewPlan(
-                symbol=position.symbol,
-                kind=kind,
-                side=position.side,
-                trigger=leg.trigger,
-                reference=leg.reference,
-                execute=leg.execute,
-            )
-            _check_prices(state, new)
-        wanted.append((kind, leg))
-    for kind, leg in wanted:
-        known = account.protection(position, kind)
-        if leg.trigger is None and known is not None:
-            plans.end(core, account, known, PlanState.CANCELLED)
-        _set(core, account, position, kind, leg)
-
-
 # what the position does to it
 
 

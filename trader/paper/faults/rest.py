@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 
@@ -26,6 +25,7 @@ from trader.paper.faults.kinds import (
     SlowSlices,
     StaleSnapshot,
     Status,
+    Then,
     TruncatedJson,
     UnknownEnum,
 )
@@ -101,7 +101,7 @@ class RestFaults:
     async def _before(self, rule: Rule, plan: Plan) -> None:
         kind = rule.kind
         if isinstance(kind, Delay):
-            await _wait(rule, kind.before_ms, kind.jitter_ms)
+            await rule.wait(rule.seconds(kind.before_ms, kind.jitter_ms))
         elif isinstance(kind, DropRequest):
             await self._end(plan, rule, kind.then)
         elif isinstance(kind, Status) and not kind.executed:
@@ -115,9 +115,9 @@ class RestFaults:
         elif isinstance(kind, StaleSnapshot):
             self._recall(rule, kind, plan)
 
-    async def _end(self, plan: Plan, rule: Rule, then: str) -> None:
+    async def _end(self, plan: Plan, rule: Rule, then: Then) -> None:
         plan.ended = True
-        await plan.wire.end("hang" if then == "hang" else "reset" if then == "reset" else "close", rule)
+        await plan.wire.end(then, rule)
 
     async def _swallow(self, plan: Plan, rule: Rule) -> None:
         plan.wire.deaf = True
@@ -176,7 +176,7 @@ class RestFaults:
     async def _after(self, rule: Rule, plan: Plan) -> None:
         kind = rule.kind
         if isinstance(kind, Delay):
-            await _wait(rule, kind.after_ms, kind.jitter_ms)
+            await rule.wait(rule.seconds(kind.after_ms, kind.jitter_ms))
         elif isinstance(kind, AnswerLost):
             await self._end(plan, rule, kind.then)
         elif isinstance(kind, Status) and kind.executed:
@@ -235,29 +235,13 @@ class RestFaults:
             sent = rendered(answer, kept, len(body))
         if plan.twice:
             sent *= 2
-        pieces, pause_s, most_s = [sent], 0.0, 0.0
-        if plan.slices is not None and isinstance(plan.slices.kind, SlowSlices):
-            kind = plan.slices.kind
-            pieces = [sent[at : at + kind.bytes] for at in range(0, len(sent), kind.bytes)]
-            pause_s, most_s = kind.pause_ms / 1000, kind.most_ms / 1000
-        raw = RawAnswer(answer.status, pieces, pause_s, most_s)
+        raw = RawAnswer(answer.status, sent, plan.slices)
         if plan.short is None or not isinstance(plan.short.kind, TruncatedJson):
             return raw
         await raw.prepare(plan.request)
         await raw.write_eof()
         await self._end(plan, plan.short, plan.short.kind.then)
         return Silence()
-
-
-async def _wait(rule: Rule, base_ms: float, jitter_ms: float) -> None:
-    """Wait, and no longer than the fault stands."""
-    seconds = rule.seconds(base_ms, jitter_ms)
-    if seconds:
-        try:
-            async with asyncio.timeout(seconds):
-                await rule.over.wait()
-        except TimeoutError:
-            return
 
 
 def _bytes(response: web.Response) -> bytes:

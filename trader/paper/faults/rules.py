@@ -99,6 +99,15 @@ class Rule:
         """A delay with its jitter, in seconds; none stays none."""
         return (base + self.chance.uniform(0, jitter)) / 1000 if base else 0.0
 
+    async def wait(self, seconds: float) -> None:
+        """Sleep, and no longer than the fault stands."""
+        if seconds > 0:
+            try:
+                async with asyncio.timeout(seconds):
+                    await self.over.wait()
+            except TimeoutError:
+                return
+
     def row(self) -> dict[str, object]:
         return {
             "id": str(self.id),
@@ -127,6 +136,8 @@ class FaultBoard:
         match = new.match
         if match.path is not None and match.channel is not None:
             raise UsageError("match: give path or channel, not both")
+        if match.path is not None and not match.path.startswith(("/", "*")):
+            raise UsageError("match: path begins with /, or is *")
         if len(self._rules) >= MOST_FAULTS:
             raise UsageError(f"there are {MOST_FAULTS} faults, more are not taken: DELETE some")
         channel = match.channel is not None or (match.path is None and new.do not in PATH_KINDS)

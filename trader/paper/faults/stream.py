@@ -55,9 +55,11 @@ class Line:
 
     def push(self, channel: str, account: int | None, message: str, emit: Emit) -> None:
         """Send a push as the faults let it; called while there are faults of channels, or it is ``busy``."""
+        if self._silent():
+            return  # nothing can strike what is not heard
         fitting = [rule for rule in self._board.channels if rule.fits(channel, account)]
-        struck = [rule for rule in fitting if rule.strikes()]
-        out: list[str] = [] if self._silent() else [message]
+        struck = [rule for rule in fitting if rule.strikes() and not self._swaps(rule)]
+        out = [message]
         delay_s = 0.0
         for rule in struck:
             kind = rule.kind
@@ -69,6 +71,13 @@ class Line:
         for text in out:
             self._later(text, delay_s, emit)
         self._release([rule for rule in fitting if rule not in struck])
+
+    def _swaps(self, rule: Rule) -> bool:
+        """A fault that reorders every push lets one pass for each that it holds."""
+        if any(held.rule is rule for held in self._held):
+            rule.missed()
+            return True
+        return False
 
     def _silent(self) -> bool:
         if self._mute is not None and self._mute.removed:

@@ -19,7 +19,7 @@ from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
 from shared import clock
-from trader.paper.faults.kinds import CloseIdle, Then
+from trader.paper.faults.kinds import CloseIdle, SlowSlices, Then
 from trader.paper.faults.rules import FaultBoard, Rule
 from trader.paper.requestlog import Arrival
 
@@ -76,7 +76,7 @@ class Wire(web.RequestHandler):
     def data_received(self, data: bytes) -> None:
         if data:
             now = clock.now_ns()
-            if not self.first_ns:
+            if self.idle_ns or not self.first_ns:
                 self.first_ns = now
             self.last_ns = now
             if self.deaf or (self._hub.board.idle and self._closed_now(data)):
@@ -185,13 +185,12 @@ class Silence(web.Response):
 
 
 class RawAnswer(web.Response):
-    """Bytes on the connection as they are: ``pieces`` with a pause between."""
+    """Bytes on the connection as they are, in the slices of a ``slow_slices`` fault when there is one."""
 
-    def __init__(self, status: int, pieces: list[bytes], pause_s: float, most_s: float) -> None:
+    def __init__(self, status: int, sent: bytes, slices: Rule | None) -> None:
         super().__init__(status=status)
-        self._pieces = pieces
-        self._pause_s = pause_s
-        self._most_s = most_s
+        self._sent = sent
+        self._slices = slices
         self._wire: Wire | None = None
 
     @property
@@ -205,16 +204,21 @@ class RawAnswer(web.Response):
 
     async def write_eof(self, data: bytes = b"") -> None:
         del data
-        loop = asyncio.get_running_loop()
-        end = loop.time() + self._most_s
-        left = len(self._pieces)
-        for piece in self._pieces:
-            if self._wire is None or self._wire.transport is None:
-                raise ConnectionResetError("the client is gone")
-            self._wire.transport.write(piece)
-            left -= 1
-            if left and self._pause_s and loop.time() < end:
-                await asyncio.sleep(self._pause_s)
+        rule = self._slices
+        sent = self._sent
+        if rule is not None and isinstance(rule.kind, SlowSlices):
+            loop = asyncio.get_running_loop()
+            kind, end = rule.kind, loop.time() + rule.kind.most_ms / 1000
+            while len(sent) > kind.bytes and loop.time() < end and not rule.removed:
+                self._put(sent[: kind.bytes])
+                sent = sent[kind.bytes :]
+                await rule.wait(kind.pause_ms / 1000)
+        self._put(sent)
+
+    def _put(self, data: bytes) -> None:
+        if self._wire is None or self._wire.transport is None:
+            raise ConnectionResetError("the client is gone")
+        self._wire.transport.write(data)
 
 
 def rendered(response: web.Response, body: bytes, length: int) -> bytes:

@@ -28,7 +28,7 @@ class Nursery:
         self._floor = 0
         self._births: OrderedDict[int, int] = OrderedDict()
         board.changed.append(self._on_change)
-        engine.listen(self._on_batch)
+        engine.listen(self._on_stored)
 
     def _on_change(self, _: Rule) -> None:
         armed = bool(self._board.standing(NotFound))
@@ -38,12 +38,12 @@ class Nursery:
             self._births.clear()
         self._armed = armed
 
-    def _on_batch(self, batch: Batch) -> None:
+    def _on_stored(self, batches: list[Batch]) -> None:
         if not self._armed:
             return
-        numbers = [step.order.id for step in batch.steps]
-        numbers += [plan.id for plan in batch.plan_steps]
-        numbers += [position.id for position in batch.positions.values()]
+        numbers = [step.order.id for batch in batches for step in batch.steps]
+        numbers += [plan.id for batch in batches for plan in batch.plan_steps]
+        numbers += [position.id for batch in batches for position in batch.positions.values()]
         now = clock.monotonic_ns()
         for number in numbers:
             if number > self._floor:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any
 
-import msgspec
-
 from shared.domain.order import OrderType, Side
 from shared.errors import VenueRefusedError
 from trader.paper.engine.accounts import Account
+from trader.paper.engine.legs import LegChange
 from trader.paper.engine.model import (
     Force,
     NewOrder,
@@ -129,22 +128,14 @@ def modify_order(call: Call) -> object:
     new_id = params.text("newClientOid")
     if size is not None and not new_id:
         raise refusal("40019", "newClientOid")
-    change = Change(client_id=new_id, size=size, price=price, preset=_changed_preset(params, order.preset))
-    return shapes.placed(call.engine.modify(call.account, order, change))
-
-
-def _changed_preset(params: Params, preset: Preset) -> Preset | None:
-    take_profit, stop_loss = (
-        params.decimal("newPresetStopSurplusPrice"),
-        params.decimal("newPresetStopLossPrice"),
+    change = Change(
+        client_id=new_id,
+        size=size,
+        price=price,
+        profit=LegChange(trigger=params.decimal("newPresetStopSurplusPrice")),
+        loss=LegChange(trigger=params.decimal("newPresetStopLossPrice")),
     )
-    if take_profit is None and stop_loss is None:
-        return None
-    if take_profit is not None:
-        preset = msgspec.structs.replace(preset, take_profit=take_profit or None, take_profit_execute=None)
-    if stop_loss is not None:
-        preset = msgspec.structs.replace(preset, stop_loss=stop_loss or None, stop_loss_execute=None)
-    return preset
+    return shapes.placed(call.engine.modify(call.account, order, change))
 
 
 @signed_post("/api/v2/mix/order/click-backhand", 1)

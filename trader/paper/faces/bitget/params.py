@@ -67,6 +67,8 @@ class Params:
         value = self._values.get(name)
         if value is None:
             return default
+        if type(value) is str and len(value) <= _LONGEST:  # nearly always: what follows is for the rest
+            return value.strip() or default
         if isinstance(value, Decimal):
             value = format(value, "f") if abs(value.adjusted()) < _LONGEST else "?"
         elif isinstance(value, bool):

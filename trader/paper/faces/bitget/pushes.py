@@ -6,6 +6,7 @@ that were closed. The rows differ from REST: true trade side in ``fill``, number
 
 from __future__ import annotations
 
+from collections.abc import Container
 from decimal import Decimal
 
 from trader.paper.engine.accounts import Account
@@ -18,6 +19,8 @@ from trader.paper.faces.bitget import planrows, shapes
 from trader.paper.faces.bitget.shapes import COIN, ms, price
 
 Row = dict[str, object]
+
+MARKET = "USDT-FUTURES"
 
 #: ``adl-noti`` is acknowledged and stays silent: nothing is auto-deleveraged here.
 CHANNELS = (
@@ -32,26 +35,43 @@ CHANNELS = (
 )
 
 
-def pushes(engine: Engine, account: Account, batch: Batch) -> list[tuple[str, list[Row]]]:
-    """(channel, rows) in the order in which they go out; rows carry ``instId`` for per-symbol filters."""
+def pushes(
+    engine: Engine, account: Account, batches: list[Batch], wanted: Container[tuple[str, str]]
+) -> list[tuple[str, list[Row]]]:
+    """(channel, rows) in the order in which they go out, of the channels that somebody ``wanted``.
+
+    Rows carry ``instId`` for per-symbol filters. Pictures of everything come once, as it is now.
+    """
     number = account.id
-    out: list[tuple[str, list[Row]]] = [
-        ("orders", [_order(engine, step)]) for step in batch.steps if step.order.account == number
-    ]
-    fills = [_fill(fill) for fill in batch.fills if fill.account == number]
-    if fills:
-        out.append(("fill", fills))
-    if any(position.account == number for position in batch.positions.values()):
+    out: list[tuple[str, list[Row]]] = []
+    if (MARKET, "orders") in wanted:
+        out += [
+            ("orders", [_order(engine, step)])
+            for batch in batches
+            for step in batch.steps
+            if step.order.account == number
+        ]
+    if (MARKET, "fill") in wanted:
+        fills = [_fill(fill) for batch in batches for fill in batch.fills if fill.account == number]
+        if fills:
+            out.append(("fill", fills))
+    if (MARKET, "positions") in wanted and any(
+        key[0] == number for batch in batches for key in batch.positions
+    ):
         out.append(("positions", position_rows(engine, account)))
-    if number in batch.accounts:
-        out.append(("account", account_rows(engine, account)))
-        out.append(("equity", equity_rows(engine, account)))
-    plans = [planrows.pushed(plan) for plan in batch.plan_steps if plan.account == number]
-    if plans:
-        out.append(("orders-algo", plans))
-    closed = [_closed(position) for position in batch.closed if position.account == number]
-    if closed:
-        out.append(("positions-history", closed))
+    if any(number in batch.accounts for batch in batches):
+        if (MARKET, "account") in wanted:
+            out.append(("account", account_rows(engine, account)))
+        if (MARKET, "equity") in wanted:
+            out.append(("equity", equity_rows(engine, account)))
+    if (MARKET, "orders-algo") in wanted:
+        plans = [planrows.pushed(p) for batch in batches for p in batch.plan_steps if p.account == number]
+        if plans:
+            out.append(("orders-algo", plans))
+    if (MARKET, "positions-history") in wanted:
+        closed = [_closed(p) for batch in batches for p in batch.closed if p.account == number]
+        if closed:
+            out.append(("positions-history", closed))
     return out
 
 

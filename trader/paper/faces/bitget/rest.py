@@ -9,6 +9,7 @@ from aiohttp import web
 
 from shared.errors import VenueRefusedError
 from trader.paper.engine.accounts import Account
+from trader.paper.engine.batch import StateLostError
 from trader.paper.engine.engine import Engine
 from trader.paper.engine.refusals import Refused
 from trader.paper.faces.bitget import (
@@ -34,6 +35,7 @@ from trader.paper.faces.bitget.limits import Limits, VenueLimits, address_pace
 from trader.paper.faces.bitget.params import Params
 from trader.paper.gate import Gate
 from trader.paper.market import MarketHub
+from trader.paper.state import SqliteStore
 from trader.paper.wall import TRUE_WALL, Wall
 
 #: Importing them enters their routes.
@@ -59,8 +61,10 @@ class RestFace:
         venue: VenueLimits | None = None,
         wall: Wall = TRUE_WALL,
         gate: Gate,
+        store: SqliteStore,
     ) -> None:
         self.engine = engine
+        self.store = store
         self.gate = gate
         self.hub = hub
         self.wall = wall
@@ -105,8 +109,16 @@ class RestFace:
         """
         call = Call(self.engine, self.hub, params, caller, self.wall)
         if caller is None or self.gate.open:
-            return self._run(route, call)
-        return await self.gate.carry_out(caller.id, lambda: self._run(route, call))
+            found = self._run(route, call)
+        else:
+            found = await self.gate.carry_out(caller.id, lambda: self._run(route, call))
+        if self.store.behind:
+            try:
+                await self.store.durable()
+            except StateLostError:
+                self.failures += 1
+                raise refusal("40015") from None
+        return found
 
     async def execute_signed(self, path: str, params: Params, caller: Account) -> object:
         """A signed POST that came another way than HTTP, under the same limit per second."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from shared.domain.order import OrderType
 from trader.paper.engine.accounts import Account
 from trader.paper.engine.batch import Batch
@@ -18,21 +20,28 @@ Row = dict[str, object]
 CHANNELS = ("orders", "fill", "account", "orders-algo")
 
 
-def pushes(engine: Engine, account: Account, batch: Batch) -> list[tuple[str, list[Row]]]:
-    """(channel, rows) in the order in which they go out: orders, fill, account, plans."""
-    number, part = account.id, batch.spot
-    out: list[tuple[str, list[Row]]] = [
-        ("orders", [_order(engine, step)]) for step in part.steps if step.order.account == number
-    ]
-    fills = [_fill(fill) for fill in part.fills if fill.account == number]
-    if fills:
-        out.append(("fill", fills))
-    changed = part.coins.get(number, {})
-    if changed:
+def pushes(
+    engine: Engine, account: Account, batches: list[Batch], wanted: Container[tuple[str, str]]
+) -> list[tuple[str, list[Row]]]:
+    """(channel, rows) in the order in which they go out: orders, fill, account, plans; what is ``wanted``."""
+    number, parts = account.id, [batch.spot for batch in batches if batch.spot.accounts]
+    out: list[tuple[str, list[Row]]] = []
+    if not parts:
+        return out
+    if ("SPOT", "orders") in wanted:
+        steps = [step for part in parts for step in part.steps if step.order.account == number]
+        out += [("orders", [_order(engine, step)]) for step in steps]
+    if ("SPOT", "fill") in wanted:
+        fills = [_fill(fill) for part in parts for fill in part.fills if fill.account == number]
+        if fills:
+            out.append(("fill", fills))
+    changed = dict.fromkeys(coin for part in parts for coin in part.coins.get(number, {}))
+    if changed and ("SPOT", "account") in wanted:
         out.append(("account", [spot_shapes.asset_row(account, coin) for coin in changed]))
-    plans = [_plan(plan) for plan in part.plan_steps if plan.account == number]
-    if plans:
-        out.append(("orders-algo", plans))
+    if ("SPOT", "orders-algo") in wanted:
+        plans = [_plan(plan) for part in parts for plan in part.plan_steps if plan.account == number]
+        if plans:
+            out.append(("orders-algo", plans))
     return out
 
 

@@ -10,20 +10,29 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter, deque
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 from aiohttp import WSCloseCode, WSMsgType, web
 
+from shared import clock
 from shared.errors import VenueRefusedError
 from trader.paper.contract import FUTURES, SPOT
 from trader.paper.door import Door
 from trader.paper.engine.accounts import Account
 from trader.paper.engine.batch import Batch
 from trader.paper.faces.bitget import auth, spot_pushes, wstrade
-from trader.paper.faces.bitget.feed import Feed, TopicKey, frame
+from trader.paper.faces.bitget.feed import Arg, Feed, TopicKey, frame
 from trader.paper.faces.bitget.limits import Paces, VenueLimits, connect_pace
-from trader.paper.faces.bitget.pushes import CHANNELS, account_rows, equity_rows, position_rows, pushes
+from trader.paper.faces.bitget.pushes import (
+    CHANNELS,
+    Row,
+    account_rows,
+    equity_rows,
+    position_rows,
+    pushes,
+)
 from trader.paper.faces.bitget.rest import RestFace
 from trader.paper.faults.stream import Line
 from trader.paper.faults.wire import Wire
@@ -78,7 +87,7 @@ class WsFace:
         self.private: dict[int, dict[Connection, None]] = {}
         self.dropped = 0
         self.failures = 0
-        self.engine.listen(self._on_batch)
+        self.engine.listen(self._on_stored)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         remote, most = request.remote, self.limits.ws_connections_per_ip
@@ -110,22 +119,65 @@ class WsFace:
         for connection in list(self.connections):
             await connection.hang_up(WSCloseCode.GOING_AWAY)
 
-    def _on_batch(self, batch: Batch) -> None:
+    def _on_stored(self, batches: list[Batch]) -> None:
+        """Whole pictures (positions, account, equity) go out once for all of an account's batches."""
         if not self.private:
             return
-        for number in batch.accounts | batch.spot.accounts:
-            listeners = self.private.get(number)
-            if listeners:
-                try:
-                    account = self.engine.core.accounts[number]
-                    rows = pushes(self.engine, account, batch)
-                    spot_rows = spot_pushes.pushes(self.engine, account, batch)
-                    for connection in list(listeners):
-                        connection.push_private(rows, "USDT-FUTURES")
-                        connection.push_private(spot_rows, "SPOT")
-                except Exception:  # what is stored stays done, whatever becomes of its push
-                    self.failures += 1
-                    log.exception("a private push failed; account=%s", number)
+        concerned: dict[int, list[Batch]] = {}
+        for batch in batches:
+            for number in batch.accounts | batch.spot.accounts if batch.spot.accounts else batch.accounts:
+                if number in self.private:
+                    concerned.setdefault(number, []).append(batch)
+        for number, own in concerned.items():
+            try:
+                self._push(number, own)
+            except Exception:  # what is stored stays done, whatever becomes of its push
+                self.failures += 1
+                log.exception("a private push failed; account=%s", number)
+
+    def _push(self, number: int, batches: list[Batch]) -> None:
+        listeners = list(self.private[number])
+        account = self.engine.core.accounts[number]
+        wanted = {key for connection in listeners for key in connection.channels}
+        for market, rows in (
+            ("USDT-FUTURES", pushes(self.engine, account, batches, wanted)),
+            ("SPOT", spot_pushes.pushes(self.engine, account, batches, wanted)),
+        ):
+            for channel, made in rows:
+                push = Push(channel, made)
+                for connection in listeners:
+                    connection.push_private(push, market)
+        for connection in listeners:
+            connection.check_outbox()
+
+
+class Push:
+    """One push for all who hear its channel: its rows are encoded once."""
+
+    __slots__ = ("_text", "channel", "rows")
+
+    def __init__(self, channel: str, rows: list[Row]) -> None:
+        self.channel = channel
+        self.rows = rows
+        self._text = ""
+
+    def frame(self, head: str) -> str:
+        if not self._text:
+            self._text = f'{_encode(self.rows).decode()},"ts":{clock.now_ms()}}}'
+        return head + self._text
+
+
+def _head(arg: Arg) -> str:
+    """The beginning of every push of a subscription."""
+    return f'{{"action":"snapshot","arg":{_encode(arg).decode()},"data":'
+
+
+class _Private(msgspec.Struct, frozen=True):
+    """A private subscription; ``symbol`` "default" is every one."""
+
+    symbol: str
+    arg: Arg
+    head: str
 
 
 class Connection:
@@ -139,7 +191,7 @@ class Connection:
         self._faults = face.door.faults
         self._line = Line(self._faults, wire.reset, self._deafen)
         self._public: dict[TopicKey, None] = {}
-        self._private: dict[tuple[str, str, str], dict[str, object]] = {}
+        self._private: dict[tuple[str, str], list[_Private]] = {}
         self._outbox: deque[str | TopicKey] = deque()
         self._latest: dict[TopicKey, str] = {}
         self._wake = asyncio.Event()
@@ -171,11 +223,12 @@ class Connection:
             await writer
 
     async def _heard(self, data: str) -> None:
-        if self._frames.over(self):
+        if self._frames.over(None):
             self._fail(30006)
             self._closing = True
             return
         if data == "ping":
+            self._wire.stamps()
             self._send("pong")
             return
         body = data.encode("utf-8", "surrogatepass")
@@ -208,7 +261,7 @@ class Connection:
             case "login":
                 self._login(args[0])
             case "subscribe":
-                if self._subscribes.over(self):
+                if self._subscribes.over(None):
                     self._fail(30007)
                     return
                 for arg in args:
@@ -271,7 +324,7 @@ class Connection:
         arg = _plain(received)
         channel, market = str(arg.get("channel", "")), str(arg.get("instType", "")).upper()
         most = self.face.limits.ws_channels
-        if most and len(self._public) + len(self._private) >= most:
+        if most and len(self._public) + sum(map(len, self._private.values())) >= most:
             self._fail(30007, received)
         elif market not in _MARKETS:
             self._fail(30001, received)
@@ -305,7 +358,8 @@ class Connection:
         self._acknowledge("subscribe", received)
         if self.account.record.kind != "classic":
             return  # seen on the venue: a unified key may log in and subscribe, and then hears nothing
-        self._private[(market, channel, symbol)] = canonical
+        self._forget(market, channel, symbol)
+        self._private.setdefault((market, channel), []).append(_Private(symbol, canonical, _head(canonical)))
         rows: list[dict[str, object]] | None = None
         if market == "SPOT":
             rows = spot_pushes.account_rows(self.account, symbol) if channel == "account" else None
@@ -322,12 +376,18 @@ class Connection:
         arg = _plain(received)
         channel, market = str(arg.get("channel", "")), str(arg.get("instType", "")).upper()
         named = "coin" if channel == "account" else "instId"
-        self._private.pop((market, channel, str(arg.get(named, "default"))), None)
+        self._forget(market, channel, str(arg.get(named, "default")))
         key = (_MARKETS.get(market, ""), str(arg.get("instId", "")).upper(), channel)
         if key in self._public:
             del self._public[key]
             self.face.feed.unsubscribe(key, self)
         self._acknowledge("unsubscribe", received)
+
+    def _forget(self, market: str, channel: str, symbol: str) -> None:
+        """Leave one private channel."""
+        left = [one for one in self._private.pop((market, channel), []) if one.symbol != symbol]
+        if left:
+            self._private[market, channel] = left
 
     def forget(self) -> None:
         """Leave every topic."""
@@ -371,21 +431,22 @@ class Connection:
                 self.face.dropped += 1
                 return
 
-    def push_private(self, batch: list[tuple[str, list[dict[str, object]]]], market: str) -> None:
-        for channel, rows in batch:
-            for (kind, subscribed, symbol), arg in self._private.items():
-                if subscribed != channel or kind != market:
-                    continue
-                wanted = rows
-                if market == "SPOT" and channel == "account" and symbol != "default":
-                    wanted = [row for row in rows if row["coin"] == symbol.upper()]
-                    if not wanted:
-                        continue
-                elif symbol != "default" and channel not in {"account", "equity"}:
-                    wanted = [row for row in rows if symbol in (row.get("instId"), row.get("symbol"))]
-                    if not wanted and channel != "positions":
-                        continue
-                self._push(channel, frame("snapshot", arg, wanted))
+    @property
+    def channels(self) -> Iterable[tuple[str, str]]:
+        """(market, channel) of every private subscription."""
+        return self._private.keys()
+
+    def push_private(self, push: Push, market: str) -> None:
+        for subscribed in self._private.get((market, push.channel), ()):
+            if subscribed.symbol == "default" or push.channel == "equity":
+                self._push(push.channel, push.frame(subscribed.head))
+            else:
+                wanted = _chosen(push, market, subscribed.symbol)
+                if wanted is not None:
+                    self._push(push.channel, frame("snapshot", subscribed.arg, wanted))
+
+    def check_outbox(self) -> None:
+        """Cut a client that does not read."""
         if len(self._outbox) > MOST_PUBLIC + MOST_PRIVATE:
             log.warning("a private websocket does not read: cut")
             self._outbox.clear()
@@ -448,3 +509,14 @@ class Connection:
 def _plain(arg: dict[str, Any]) -> dict[str, Any]:
     """Snake-case names (the vendor's Python SDK) as the documented ones."""
     return {_ALIASES.get(name, name): value for name, value in arg.items()}
+
+
+def _chosen(push: Push, market: str, symbol: str) -> list[Row] | None:
+    """The rows of one symbol or coin; ``None`` = nothing to push (a picture of positions always is)."""
+    if push.channel == "account":
+        if market != "SPOT":
+            return push.rows
+        found = [row for row in push.rows if row["coin"] == symbol.upper()]
+    else:
+        found = [row for row in push.rows if symbol in (row.get("instId"), row.get("symbol"))]
+    return found if found or push.channel == "positions" else None
