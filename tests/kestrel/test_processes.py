@@ -40,7 +40,17 @@ def exchange(home: Path, *arguments: str) -> Program:
 
 def test_the_exchange_prints_one_line_and_stops_on_sigterm(home: Path, programs: list[Program]) -> None:
     first = exchange(
-        home, "--tape", "manual", "--accounts", "2", "--latency", "5~20/3", "--start", "2026-01-01", "--speed", "0"
+        home,
+        "--tape",
+        "manual",
+        "--accounts",
+        "2",
+        "--latency",
+        "5~20/3",
+        "--start",
+        "2026-01-01",
+        "--speed",
+        "0",
     )
     programs.append(first)
     ready = json.loads(first.until("{"))

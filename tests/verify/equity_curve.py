@@ -58,7 +58,9 @@ class Source(NamedTuple):
         exact = {ms: Fraction(repr(price)) for ms, price in marks.items()}
         rates = [(ms, Fraction(repr(rate))) for ms, rate in sorted(funding.items())]
         ranges = _columns(candles, "low", "high")
-        return cls(f"{coin}USDT", candles, {ms: (low, high) for ms, (low, high) in ranges.items()}, rates, exact)
+        return cls(
+            f"{coin}USDT", candles, {ms: (low, high) for ms, (low, high) in ranges.items()}, rates, exact
+        )
 
     def traded(self, until: int) -> tuple[float, float]:
         """The lowest and highest price of the three minutes before."""

@@ -152,7 +152,10 @@ async def arrival(ready: dict[str, Any], check: Check) -> None:
             ledger = await client.control(f"/accounts/{stepped.number}/ledger")
             await stepped.stop()
             await asked
-            return {"resting": [row["price"] for row in rows], "fees": [r["kind"] for r in ledger].count("open_fee")}
+            return {
+                "resting": [row["price"] for row in rows],
+                "fees": [r["kind"] for r in ledger].count("open_fee"),
+            }
 
         risen = await send("60010", "60100")
         check.line(

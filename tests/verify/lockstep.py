@@ -26,7 +26,9 @@ def run(seed: int, noise: int, rounds: int) -> Played:
         played = asyncio.run(play(process.ready, noise=noise, rounds=rounds, most_s=0.02))
     finally:
         process.end(signal.SIGTERM)
-    print(f"tape synthetic:{seed}, noise {noise}: {played.steps} steps, {played.entries} ledger lines, {played.sha256}")
+    print(
+        f"tape synthetic:{seed}, noise {noise}: {played.steps} steps, {played.entries} ledger lines, {played.sha256}"
+    )
     return played
 
 
@@ -49,7 +51,11 @@ def main() -> int:
     ]
     found = [text for bad, text in wrong if bad]
     print(f"{sum(calls.values())} signed calls, {placed} orders placed by ten clients")
-    print("DOES NOT HOLD: " + "; ".join(found) if found else "holds: equal ledgers, and another one for another tape")
+    print(
+        "DOES NOT HOLD: " + "; ".join(found)
+        if found
+        else "holds: equal ledgers, and another one for another tape"
+    )
     return 1 if found else 0
 
 

@@ -213,7 +213,9 @@ async def go_on(show: Show, cast: Cast, bid: Decimal) -> None:
     show.same("main, the trailing stop only began to trail", await cast.held("main"), ["long 0.1"])
     show.same("spot, the plan sold 0.02", await coin(cast, "BTC"), "0.98")
     await cast.price("BTCUSDT", "50050")
-    show.same("50050 (1 % below 50600): the trailing stop closed 0.03", await cast.held("main"), ["long 0.07"])
+    show.same(
+        "50050 (1 % below 50600): the trailing stop closed 0.03", await cast.held("main"), ["long 0.07"]
+    )
     await cast.price("BTCUSDT", "51000")
     show.same("51000: the partial take profit closed 0.02", await cast.held("main"), ["long 0.05"])
     show.same("spot, the waiting order sold 0.01", await coin(cast, "BTC"), "0.97")

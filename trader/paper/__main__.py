@@ -25,9 +25,7 @@ def main() -> int:
     parser.add_argument("--tls", action="store_true", help="serve TLS under a throwaway CA")
     parser.add_argument("--home", type=Path, default=None, help="state survives in HOME/paper")
     parser.add_argument("--latency", default="0", help="ms there/back, median~p99: 5~20/3~15")
-    parser.add_argument(
-        "--start", default=None, help="where tape time starts: 2026-01-01T00:00:00Z"
-    )
+    parser.add_argument("--start", default=None, help="where tape time starts: 2026-01-01T00:00:00Z")
     parser.add_argument("--no-limits", action="store_true", help="no limits of pace (benches)")
     parser.add_argument(
         "--limit",

@@ -45,7 +45,8 @@ class Actor:
     async def act(self) -> None:
         symbol = self.choice.choice(list(SIZES))
         what = self.choice.choices(
-            (self.market, self.limit, self.cancel, self.protect, self.leverage, self.close), (4, 5, 2, 2, 1, 1)
+            (self.market, self.limit, self.cancel, self.protect, self.leverage, self.close),
+            (4, 5, 2, 2, 1, 1),
         )[0]
         await asyncio.sleep(self.noise.random() * self.most_s)
         await what(symbol)
@@ -108,7 +109,13 @@ class Actor:
 
 
 async def play(
-    ready: dict[str, Any], *, noise: int, clients: int = 10, rounds: int = 30, most_s: float = 0.01, story: int = 1
+    ready: dict[str, Any],
+    *,
+    noise: int,
+    clients: int = 10,
+    rounds: int = 30,
+    most_s: float = 0.01,
+    story: int = 1,
 ) -> Played:
     """Everybody acts once or twice in each of ``rounds`` steps of the clock; the ledger of it."""
     async with Client(ready) as control:
@@ -135,7 +142,9 @@ async def play(
                     await client.try_control("/lockstep/ack", {"account": number})
                 return actor.answers
 
-        tasks = [asyncio.create_task(live(account)) for account in random.Random(noise).sample(accounts, clients)]
+        tasks = [
+            asyncio.create_task(live(account)) for account in random.Random(noise).sample(accounts, clients)
+        ]
         while len(ended) < clients:
             await control.control("/clock", {"advance_ms": STEP_MS})
         steps = (await control.control("/lockstep"))["steps"]

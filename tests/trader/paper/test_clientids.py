@@ -81,7 +81,10 @@ async def test_the_rule_of_an_account_decides(exchanges: Exchanges, rule: str) -
     async with Client(control.ready, account) as client:
         codes = await second_uses(client)
         shown = await client.control(f"/accounts/{account['id']}")
-    firsts, seconds = [codes[at] for at in (0, 2, 4, 6, 9, 12)], [codes[at] for at in (1, 3, 5, 7, 8, 10, 11, 13)]
+    firsts, seconds = (
+        [codes[at] for at in (0, 2, 4, 6, 9, 12)],
+        [codes[at] for at in (1, 3, 5, 7, 8, 10, 11, 13)],
+    )
     assert firsts == [OK] * 6
     assert seconds == RULES[rule]
     assert shown["client_ids"] == rule

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from tests.trader.paper.conftest import Exchanges
 from trader.paper.faces.bitget.limits import VenueLimits
-from trader.paper.faults.kinds import KINDS
+from trader.paper.faults.kinds import CHANNEL_KINDS, PATH_KINDS
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "paper-exchange.md").read_text("utf-8")
 ROW = re.compile(r"^\| `(GET|POST|DELETE) (/control/\S+)` \|", re.MULTILINE)
@@ -30,6 +30,6 @@ async def test_every_control_call_is_on_the_page_and_nothing_else_is(exchanges: 
 
 def test_every_fault_and_every_limit_is_on_the_page() -> None:
     faults = PAGE.partition("## Faults")[2]
-    assert set(KINDS) <= set(re.findall(r"`(\w+)`", faults))
+    assert PATH_KINDS.keys() | CHANNEL_KINDS.keys() <= set(re.findall(r"`(\w+)`", faults))
     limits = PAGE.partition("### Limits")[2].partition("\n## ")[0]
     assert set(VenueLimits.__struct_fields__) <= set(re.findall(r"`(\w+)`", limits))
