@@ -93,6 +93,9 @@ class FuturesPit(Pit):
     def cancel(self, order: Order, reason: str) -> None:
         orders.cancel(self._core, self._core.accounts[order.account], order, reason)
 
+    def keep(self, order: Order) -> None:
+        self._core.batch.orders[order.id] = order
+
 
 def take_all(core: Core, account: Account, order: Order, state: MarketState) -> None:
     """Eat the book until the order is full; what it does not hold trades at the last level.

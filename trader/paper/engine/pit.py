@@ -73,6 +73,10 @@ class Pit(ABC):
     @abstractmethod
     def cancel(self, order: Order, reason: str) -> None: ...
 
+    @abstractmethod
+    def keep(self, order: Order) -> None:
+        """Its place in the queue has changed and is to be stored: a restart must not send it to the end."""
+
     # incoming orders
 
     def meet(self, taker: Taker, size: Decimal) -> Meeting:
@@ -122,7 +126,7 @@ class Pit(ABC):
         for at, number in self.sells if taker is Side.BUY else self.buys:
             if at == price:
                 queued = self.orders[number]
-                queued.ahead = max(ZERO, queued.ahead - size)
+                self._nearer(queued, max(ZERO, queued.ahead - size))
             elif at > price if taker is Side.BUY else at < price:
                 break
 
@@ -152,9 +156,9 @@ class Pit(ABC):
                 if not hit:
                     continue
                 usable = left - order.ahead
-                order.ahead = max(ZERO, order.ahead - size)
+                self._nearer(order, max(ZERO, order.ahead - size))
             else:
-                order.ahead = ZERO
+                self._nearer(order, ZERO)
             if usable > 0:
                 left -= self.fill(order, usable)
                 done = True
@@ -178,11 +182,16 @@ class Pit(ABC):
         for price, number in waiting:
             order = self.orders[number]
             if best is not None and price == best[0]:
-                order.ahead = min(order.ahead, best[1])
+                self._nearer(order, min(order.ahead, best[1]))
             elif best is None or (price > best[0]) == (order.side is Side.BUY):
-                order.ahead = ZERO
+                self._nearer(order, ZERO)
             else:
                 return
+
+    def _nearer(self, order: Order, ahead: Decimal) -> None:
+        if ahead != order.ahead:
+            order.ahead = ahead
+            self.keep(order)
 
     def _cross(self, due: list[int]) -> bool:
         done = False

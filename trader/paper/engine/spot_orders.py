@@ -215,6 +215,11 @@ class SpotPit(Pit):
     def cancel(self, order: Order, reason: str) -> None:
         cancel(self.core, self.core.accounts[order.account], self.core.spot.orders[order.id], reason)
 
+    def keep(self, order: Order) -> None:
+        own = self.core.spot.orders[order.id]
+        self.core.batch.spot.touch(self.core.accounts[own.account].record)
+        self.core.batch.spot.orders[own.id] = own
+
 
 def activate(core: Core, account: Account, order: SpotOrder, state: MarketState) -> bool:
     """Its trigger was reached: a waiting order goes to market. False: nothing to trade with, it waits on.
