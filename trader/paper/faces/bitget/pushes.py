@@ -177,7 +177,6 @@ def _order(engine: Engine, step: OrderStep) -> Row:
         "accBaseVolume": text(order.filled),
         "priceAvg": price(order.average) or "0",
         "status": order.state.value,
-        "cancelReason": order.cancel_reason,
         "leverage": str(order.leverage),
         "feeDetail": [{"feeCoin": COIN, "fee": text(order.fee)}],
         "pnl": text(fill.profit if fill else ZERO),
@@ -193,6 +192,8 @@ def _order(engine: Engine, step: OrderStep) -> Row:
         "cTime": ms(order.created_ns),
         "uTime": ms(order.updated_ns),
     }
+    if order.cancel_reason:
+        row["cancelReason"] = order.cancel_reason
     if fill is not None:
         row |= {
             "fillPrice": text(fill.price),
