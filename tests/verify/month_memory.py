@@ -1,6 +1,6 @@
 """Plays a month of one-minute candles of four symbols in a real exchange and watches its memory.
 
-    python -m tests.verify.month_memory [--days 29] [--most-growth 5]
+    python -m tests.verify.month_memory [--days 29] [--most-growth 3]
 
 BTC, ETH, ENA and LAYER with their funding and marks, on a stopped clock that leaps an hour at a time.
 Six accounts trade at every leap: market orders, limit orders near and far, cancels. State goes to a
@@ -76,7 +76,7 @@ def trade(exchange: Exchange, rng: random.Random, last: dict[str, float]) -> int
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--days", type=int, default=29)
-    parser.add_argument("--most-growth", type=float, default=5.0, help="MB after the first two days")
+    parser.add_argument("--most-growth", type=float, default=3.0, help="MB after the first two days")
     given = parser.parse_args()
     if given.days < WARM_DAYS + 2:
         parser.error(f"--days: {WARM_DAYS + 2} at least")
