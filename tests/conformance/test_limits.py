@@ -194,7 +194,7 @@ def test_a_429_changes_nothing_and_ccxt_knows_it(
                 accepted += 1
             except ccxt.DDoSProtection:
                 refused += 1
-    assert len({row["ref"] for row in control.ledger(account) if row["kind"] == "fee"}) == accepted
+    assert len({row["ref"] for row in control.ledger(account) if row["kind"] == "open_fee"}) == accepted
     venue.session.close()
 
 
@@ -206,7 +206,7 @@ def test_a_silent_connection_is_cut(limited: Process) -> None:
     started = clock.monotonic_ns()
     with pytest.raises(ConnectionClosed):
         socket.raw.recv(timeout=ANSWER_S)
-    assert IDLE_S <= since(started) < LIFE_S
+    assert 0.9 * IDLE_S <= since(started) < LIFE_S
     socket.close()
 
 
@@ -222,7 +222,7 @@ def test_a_lively_connection_is_cut_at_the_end_of_its_life(limited: Process) -> 
 
     with pytest.raises(ConnectionClosed):
         alive()
-    assert LIFE_S <= since(started) < LIFE_S + 2
+    assert 0.9 * LIFE_S <= since(started) < LIFE_S + 2
     socket.close()
 
 
