@@ -8,6 +8,7 @@ import json
 import time
 import urllib.parse
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import ccxt
@@ -194,7 +195,8 @@ def test_a_429_changes_nothing_and_ccxt_knows_it(
                 accepted += 1
             except ccxt.DDoSProtection:
                 refused += 1
-    assert len({row["ref"] for row in control.ledger(account) if row["kind"] == "open_fee"}) == accepted
+    (position,) = venue.private_mix_get_v2_mix_position_single_position(order)["data"]
+    assert Decimal(position["total"]) == Decimal("0.001") * accepted
     venue.session.close()
 
 
