@@ -8,6 +8,7 @@ import json
 import time
 import urllib.parse
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import ccxt
@@ -194,7 +195,8 @@ def test_a_429_changes_nothing_and_ccxt_knows_it(
                 accepted += 1
             except ccxt.DDoSProtection:
                 refused += 1
-    assert len({row["ref"] for row in control.ledger(account) if row["kind"] == "fee"}) == accepted
+    (position,) = venue.private_mix_get_v2_mix_position_single_position(order)["data"]
+    assert Decimal(position["total"]) == Decimal("0.001") * accepted
     venue.session.close()
 
 
@@ -206,7 +208,7 @@ def test_a_silent_connection_is_cut(limited: Process) -> None:
     started = clock.monotonic_ns()
     with pytest.raises(ConnectionClosed):
         socket.raw.recv(timeout=ANSWER_S)
-    assert IDLE_S <= since(started) < LIFE_S
+    assert 0.9 * IDLE_S <= since(started) < LIFE_S
     socket.close()
 
 
@@ -222,7 +224,7 @@ def test_a_lively_connection_is_cut_at_the_end_of_its_life(limited: Process) -> 
 
     with pytest.raises(ConnectionClosed):
         alive()
-    assert LIFE_S <= since(started) < LIFE_S + 2
+    assert 0.9 * LIFE_S <= since(started) < LIFE_S + 2
     socket.close()
 
 

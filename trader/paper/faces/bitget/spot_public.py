@@ -231,7 +231,7 @@ def _candles(call: Call, most: int) -> object:
     return [[*row, row[-1]] for row in rows]
 
 
-@public(f"{_MARKET}/fills", 10)
+@public(f"{_MARKET}/fills")
 def trades(call: Call) -> object:
     return _trades(call, 100, 500)
 
