@@ -7,7 +7,7 @@ import pytest
 from tests.trader.paper.client import FUTURES, Client
 from tests.trader.paper.conftest import Exchanges
 
-PLAN = {
+PLAN: dict[str, object] = {
     "symbol": "BTCUSDT",
     "productType": FUTURES,
     "marginCoin": "USDT",
@@ -19,8 +19,14 @@ PLAN = {
     "triggerPrice": "70000",
     "triggerType": "fill_price",
 }
-SPOT = {"symbol": "BTCUSDT", "orderType": "limit", "force": "gtc", "side": "buy", "size": "0.001"}
-TRANSFER = {"fromType": "spot", "toType": "usdt_futures", "coin": "USDT", "amount": "1"}
+SPOT: dict[str, object] = {
+    "symbol": "BTCUSDT",
+    "orderType": "limit",
+    "force": "gtc",
+    "side": "buy",
+    "size": "0.001",
+}
+TRANSFER: dict[str, object] = {"fromType": "spot", "toType": "usdt_futures", "coin": "USDT", "amount": "1"}
 
 OK = "00000"
 #: rule: codes of a second use while the first is pending; after it was filled; after it was cancelled;
@@ -49,7 +55,7 @@ async def second_uses(client: Client) -> list[str]:
         "/api/v2/mix/order/cancel-order", symbol="BTCUSDT", productType=FUTURES, clientOid="cancelled"
     )
     await order("cancelled", "50000")
-    plan: dict[str, object] = PLAN | {"clientOid": "plan"}
+    plan = PLAN | {"clientOid": "plan"}
     for _ in range(2):
         await post("/api/v2/mix/order/place-plan-order", plan)
     await client.post(
@@ -60,12 +66,12 @@ async def second_uses(client: Client) -> list[str]:
         orderIdList=[{"clientOid": "plan"}],
     )
     await post("/api/v2/mix/order/place-plan-order", plan)
-    spot: dict[str, object] = SPOT | {"price": "59000", "clientOid": "spot"}
+    spot = SPOT | {"price": "59000", "clientOid": "spot"}
     for _ in range(2):
         await post("/api/v2/spot/trade/place-order", spot)
     await client.post("/api/v2/spot/trade/cancel-order", symbol="BTCUSDT", clientOid="spot")
     await post("/api/v2/spot/trade/place-order", spot)
-    transfer: dict[str, object] = TRANSFER | {"clientOid": "transfer"}
+    transfer = TRANSFER | {"clientOid": "transfer"}
     for _ in range(2):
         await post("/api/v2/spot/wallet/transfer", transfer)
     return codes
