@@ -132,7 +132,6 @@ class SqliteStore:
             self._db.execute("PRAGMA journal_size_limit = 16777216")
             # A checkpoint syncs; every 16 MB is often enough, and then less of each page is written again.
             self._db.execute("PRAGMA wal_autocheckpoint = 4000")
-            self._db.execute("PRAGMA cache_size = -8000")
             (version,) = self._db.execute("PRAGMA user_version").fetchone()
             if version == 1:
                 self._db.executescript(_FROM_1)
