@@ -11,7 +11,7 @@ from tests.trader.paper.conftest import Exchanges
 from trader.paper.faces.bitget.limits import VenueLimits
 from trader.paper.faults.kinds import CHANNEL_KINDS, PATH_KINDS
 
-PAGE = (Path(__file__).resolve().parents[3] / "docs" / "paper-exchange.md").read_text("utf-8")
+PAGE = (Path(__file__).resolve().parents[4] / "docs" / "paper-exchange.md").read_text("utf-8")
 ROW = re.compile(r"^\| `(GET|POST|DELETE) (/control/\S+)` \|", re.MULTILINE)
 
 
