@@ -78,8 +78,10 @@ class Story:
             victim = self.kills.get(beat)
             if victim is not None:
                 cftc.fault("slow", seconds=SLOW_S)
-            await until(begin + timedelta(seconds=self.beat_s * beat))
+            # Published before the beat: a run waits for its second and may ask in the first millisecond of it.
+            await until(begin + timedelta(seconds=self.beat_s * beat - 1))
             publish(cftc, self.weeks[beat + 3])
+            await until(begin + timedelta(seconds=self.beat_s * beat))
             if victim is not None:
                 before = len(cftc.requests)
                 await asyncio.wait_for(cftc.asked(before + 1), READY_S)
