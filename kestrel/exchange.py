@@ -22,12 +22,18 @@ def run(
     tls: bool,
     keep: bool,
     limits: Sequence[str] = (),
+    latency: str = "0",
+    start: str | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM. Raises :class:`StartError` for a bad tape or a busy port."""
+    from trader.paper import latency as delays
+    from trader.paper import tapeclock
     from trader.paper.faces.bitget.limits import read_limits
     from trader.paper.server import Options, serve
 
     venue = read_limits(limits)
+    ways = delays.parse(latency)
+    start_ns = None if start is None else tapeclock.moment(start)
     chosen = settings.exchange.port if port is None else port
     if not 0 <= chosen <= 65535:
         raise UsageError(f"--port {chosen} is wrong: it is 0 to 65535, 0 = any free one")
@@ -44,5 +50,7 @@ def run(
         tls=tls,
         home=home if keep else None,
         venue=venue,
+        latency=ways,
+        start_ns=start_ns,
     )
     uvloop.run(serve(options))

@@ -42,6 +42,16 @@ def exchange(
         int, typer.Option("--accounts", min=0, help="Accounts made at start, printed with their keys.")
     ] = 0,
     tls: Annotated[bool, typer.Option("--tls", help="Serve TLS with a throwaway CA.")] = False,
+    latency: Annotated[
+        str,
+        typer.Option(
+            "--latency", help="Milliseconds there/back, each median~p99: 5~20/3~15 (back left out: as there)."
+        ),
+    ] = "0",
+    start: Annotated[
+        str | None,
+        typer.Option("--start", help="Where tape time starts: 2026-01-01T00:00:00Z. Default: now."),
+    ] = None,
     limit: Annotated[
         list[str] | None,
         typer.Option(
@@ -72,6 +82,8 @@ def exchange(
         tls=tls,
         keep=keep,
         limits=limit or [],
+        latency=latency,
+        start=start,
     )
 
 

@@ -202,3 +202,13 @@ async def test_streams_come_back_after_a_cut(mortal: tuple[Process, Any]) -> Non
         assert (await within(money))["USDT"]["total"] < 10_000.0
     finally:
         await venue.close()
+
+
+async def test_the_ticker_tells_the_open_interest(streaming: ccxt.pro.bitget, control: Control) -> None:
+    await streaming.create_order(BTC, "market", "buy", 0.005)
+    told = (await streaming.fetch_open_interest(BTC))["openInterestAmount"]
+    assert told > 0
+    ticker = await until(
+        lambda: streaming.watch_ticker(BTC), lambda found: float(found["info"]["holdingAmount"]) == told
+    )
+    assert ticker["symbol"] == BTC

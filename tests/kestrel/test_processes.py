@@ -39,7 +39,19 @@ def exchange(home: Path, *arguments: str) -> Program:
 
 
 def test_the_exchange_prints_one_line_and_stops_on_sigterm(home: Path, programs: list[Program]) -> None:
-    first = exchange(home, "--tape", "manual", "--accounts", "2")
+    first = exchange(
+        home,
+        "--tape",
+        "manual",
+        "--accounts",
+        "2",
+        "--latency",
+        "5~20/3",
+        "--start",
+        "2026-01-01",
+        "--speed",
+        "0",
+    )
     programs.append(first)
     ready = json.loads(first.until("{"))
     assert set(ready) == {
@@ -53,6 +65,10 @@ def test_the_exchange_prints_one_line_and_stops_on_sigterm(home: Path, programs:
         "accounts",
     }
     assert httpx.get(ready["rest"] + "/api/v2/public/time", trust_env=False).status_code == 200
+    latency = httpx.get(ready["control"] + "/latency", trust_env=False).json()
+    assert (latency["request"]["p99_ms"], latency["answer"]["median_ms"]) == (20, 3)
+    clock = httpx.get(ready["control"] + "/state", trust_env=False).json()["clock"]
+    assert clock == {"now_ns": 1_767_225_600_000_000_000, "speed": 0}
     assert [set(one) for one in ready["accounts"]] == [{"id", "key", "secret", "passphrase", "kind"}] * 2
     first.signal(signal.SIGTERM)
     assert first.wait() == 0
@@ -79,6 +95,9 @@ def test_the_exchange_keeps_its_accounts_over_a_restart_unless_told_to_forget(
         (["--tape", "/no/such.gz"], 3, "/no/such.gz"),
         (["--tape", "synthetic:x"], 3, "synthetic:1"),
         (["--tape", "manual", "--port", "70000"], 2, "--port"),
+        (["--tape", "manual", "--latency", "20~5"], 2, "latency"),
+        (["--tape", "manual", "--start", "soon"], 2, "--start"),
+        (["--tape", "manual", "--limit", "speed=1"], 2, "ws_idle_s"),
     ],
 )
 def test_the_exchange_refuses_in_one_line(

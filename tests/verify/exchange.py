@@ -80,6 +80,11 @@ class Exchange:
         assert status == 200, answer
         return answer
 
+    def forget_requests(self) -> None:
+        """Empty the log of what arrived."""
+        status, _ = self._send("DELETE", "/control/requests", "", {})
+        assert status == 200
+
     def advance(self, ms: int) -> None:
         """Lock-step: returns when the market has been played up to the new time."""
         self.control("/clock", {"advance_ms": ms})

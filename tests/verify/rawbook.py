@@ -43,13 +43,15 @@ class RawBook:
         self._kept: list[Json] = []
         self._top: Json = {}
         self._top_id = 0
-        self.seen: dict[tuple[str, Decimal], int] = {}
-        """How often a depth frame has changed a level: to know which levels are fresh again."""
+        self._gone: dict[tuple[str, Decimal], tuple[Decimal, Decimal]] = {}
+        """What orders took from a level, and the size that it showed then."""
 
     def until(self, ns: int) -> bool:
         """Take in every frame up to ``ns`` after the first; False when the recording ends before."""
         while self._next is not None and self._next[0] <= ns:
             self._take(self._next[1])
+            if self._gone:
+                self._quoted_anew()
             self._next = next(self._frames, None)
         return self._next is not None
 
@@ -84,12 +86,23 @@ class RawBook:
     def _set(self, side: str, levels: list[list[str]]) -> None:
         for price_text, size_text in levels:
             price, size = Decimal(price_text), Decimal(size_text)
-            if self._sides[side].get(price) != size:
-                self.seen[side, price] = self.seen.get((side, price), 0) + 1
             if size:
                 self._sides[side][price] = size
             else:
                 self._sides[side].pop(price, None)
+
+    def _quoted_anew(self) -> None:
+        """Forget what was taken from levels that show another size after this frame."""
+        ahead = self._top if self._top_id > self._last else None
+        best = {side: Decimal(ahead[side]) for side in ("b", "a")} if ahead else {}
+        for (side, price), (shown, _) in list(self._gone.items()):
+            now = self._sides[side].get(price, Decimal(0))
+            if ahead and price == best[side]:
+                now = Decimal(ahead[side.upper()])
+            elif ahead and (price > best[side] if side == "b" else price < best[side]):
+                now = Decimal(0)
+            if now != shown:
+                del self._gone[side, price]
 
     def side(self, side: str) -> Taken:
         """The bids ("b") or asks ("a") now, best first."""
@@ -100,15 +113,22 @@ class RawBook:
             levels[best] = size
         return sorted(levels.items(), reverse=side == "b")
 
-    def walk(self, taker: str, size: Decimal) -> Taken:
-        """What a taker ("buy" or "sell") of ``size`` gets: prices and sizes."""
+    def take(self, taker: str, size: Decimal) -> Taken:
+        """What a taker ("buy" or "sell") of ``size`` gets: prices and sizes.
+
+        It is gone from these levels for the next one, until the recording shows them with another size,
+        were it for a moment.
+        """
         taken: Taken = []
-        for price, resting in self.side("a" if taker == "buy" else "b"):
+        name = "a" if taker == "buy" else "b"
+        for price, shown in self.side(name):
             if not size:
                 break
-            part = min(size, resting)
+            _, gone = self._gone.get((name, price), (shown, Decimal(0)))
+            part = min(size, shown - gone)
             if part:
                 taken.append((price, part))
+                self._gone[name, price] = (shown, gone + part)
                 size -= part
         assert not size, "the recorded book is not deep enough for this order"
         return taken

@@ -4,22 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
-from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
 import uvloop
 
-from shared import clock
 from shared.errors import KestrelError
-from trader.paper import latency
+from trader.paper import latency, tapeclock
 from trader.paper.faces.bitget.limits import LIMIT_NAMES, read_limits
 from trader.paper.server import Options, serve
-
-
-def _moment(text: str) -> int:
-    moment = datetime.fromisoformat(text)
-    return clock.from_datetime(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
 
 
 def main() -> int:
@@ -32,9 +25,7 @@ def main() -> int:
     parser.add_argument("--tls", action="store_true", help="serve TLS under a throwaway CA")
     parser.add_argument("--home", type=Path, default=None, help="state survives in HOME/paper")
     parser.add_argument("--latency", default="0", help="ms there/back, median~p99: 5~20/3~15")
-    parser.add_argument(
-        "--start", type=_moment, default=None, help="where tape time starts: 2026-01-01T00:00:00Z"
-    )
+    parser.add_argument("--start", default=None, help="where tape time starts: 2026-01-01T00:00:00Z")
     parser.add_argument("--no-limits", action="store_true", help="no limits of pace (benches)")
     parser.add_argument(
         "--limit",
@@ -56,7 +47,7 @@ def main() -> int:
             limits=not given.no_limits,
             venue=read_limits(given.limit),
             latency=latency.parse(given.latency),
-            start_ns=given.start,
+            start_ns=None if given.start is None else tapeclock.moment(given.start),
         )
         uvloop.run(serve(options))
     except KestrelError as error:

@@ -38,7 +38,8 @@ class Book:
     """
 
     __slots__ = (
-        "_ask_keys", "_asks", "_bid_keys", "_bids", "_keys", "_places", "_scale", "_sizes", "max_levels", "snapshots",
+        "_ask_keys", "_asks", "_bid_keys", "_bids", "_keys", "_places", "_scale", "_sizes", "_stirred", "_watched",
+        "max_levels", "snapshots",
     )  # fmt: skip
 
     recovers = False
@@ -56,6 +57,34 @@ class Book:
         self._asks: dict[int, Level] = {}
         self._keys: dict[str, tuple[int, Decimal]] = {}
         self._sizes: dict[str, Decimal] = {}
+        self._watched: dict[tuple[bool, int], Decimal] = {}
+        self._stirred: set[tuple[Side, Decimal]] = set()
+
+    # watching levels
+
+    def watch(self, side: Side, price: Decimal) -> None:
+        """From now on ``stirred`` names this level when it was set, to whatever size."""
+        key, _ = self._key(text(price))
+        self._watched[side == "buy", key] = price
+
+    def unwatch(self, side: Side, price: Decimal) -> None:
+        self._watched.pop((side == "buy", self._key(text(price))[0]), None)
+
+    def unwatch_all(self) -> None:
+        self._watched.clear()
+        self._stirred.clear()
+
+    def stirred(self) -> set[tuple[Side, Decimal]]:
+        """The watched levels that were set since the last call: the book may show them anew."""
+        if not self._stirred:
+            return self._stirred
+        found, self._stirred = self._stirred, set()
+        return found
+
+    def _stir(self, *, is_bid: bool, key: int) -> None:
+        price = self._watched.get((is_bid, key))
+        if price is not None:
+            self._stirred.add(("buy" if is_bid else "sell", price))
 
     # changing
 
@@ -122,9 +151,10 @@ class Book:
 
     def size_at(self, side: Side, price: Decimal) -> Decimal:
         """What rests at ``price`` on the bid ("buy") or ask ("sell") side; 0 when nothing."""
-        key, _ = self._key(text(price))
-        level = (self._bids if side == "buy" else self._asks).get(key)
-        return level[1] if level else Decimal(0)
+        scaled = price * self._scale
+        key = int(scaled)
+        level = (self._bids if side == "buy" else self._asks).get(key) if key == scaled else None
+        return level[1] if level else _ZERO
 
     def best_first(self, side: Side) -> Iterator[Level]:
         """Levels of the bid ("buy") or ask ("sell") side. Not while the book is being changed."""
@@ -170,9 +200,11 @@ class Book:
     # inside
 
     def _apply(self, levels: dict[int, Level], keys: list[int], changes: Iterable[TextLevel]) -> None:
-        known, sizes = self._keys.get, self._sizes.get
+        known, sizes, watched = self._keys.get, self._sizes.get, self._watched
         for price_text, size_text in changes:
             key, price = known(price_text) or self._key(price_text)
+            if watched:
+                self._stir(is_bid=levels is self._bids, key=key)
             size = sizes(size_text)
             if size is None:
                 size = self._amount(size_text)
@@ -222,6 +254,9 @@ class Book:
             scaled = {key * 10: level for key, level in levels.items()}
             levels.clear()
             levels.update(scaled)
+        watched = {(is_bid, key * 10): price for (is_bid, key), price in self._watched.items()}
+        self._watched.clear()
+        self._watched.update(watched)
 
     def _trim(self) -> None:
         for key in self._bid_keys[: -self.max_levels]:

@@ -133,7 +133,8 @@ def default_spec(
     step = step or Decimal(1).scaleb(-max(0, digits))
     leverage = max_leverage or {"BTC": 125, "ETH": 100}.get(base, 50)
     spot = market == SPOT
-    most = to_step(Decimal(50_000_000) / price, step) or step
+    whole = max(step, Decimal(1))
+    most = _plain(to_step(Decimal(50_000_000) / price, whole) or whole)
     return ContractSpec(
         symbol=symbol,
         market=market,

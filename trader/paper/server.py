@@ -22,20 +22,20 @@ from shared.errors import PortBusyError, StartError, TapeError, UsageError
 from trader.paper import symbolchange
 from trader.paper.clientfaults import expect, server_log
 from trader.paper.contract import FUTURES, SPOT, default_spec
-from trader.paper.control import Control, credentials, make_account
+from trader.paper.control.api import Control, credentials, make_account
+from trader.paper.control.faults import FaultControl
+from trader.paper.control.pace import PaceControl
 from trader.paper.door import Door
 from trader.paper.engine.engine import Engine
 from trader.paper.faces.bitget.limits import VenueLimits
 from trader.paper.faces.bitget.rest import RestFace
 from trader.paper.faces.bitget.ws import WsFace
-from trader.paper.faultcontrol import FaultControl
 from trader.paper.faults.wire import Wire
 from trader.paper.gate import Gate
 from trader.paper.latency import Latency, Ways
 from trader.paper.lockstep import LockStep
 from trader.paper.market import FundingDue, MarketEvent, MarketHub
 from trader.paper.notices import NoticeBoard
-from trader.paper.pacecontrol import PaceControl
 from trader.paper.state import SqliteStore
 from trader.paper.tapeclock import TapeClock
 from trader.paper.tapes import open_tape
@@ -155,6 +155,7 @@ class PaperServer:
             raise StartError(f"cannot listen on {self.options.host}:{self.options.port}: {error}") from None
         port = self._listener.sockets[0].getsockname()[1]
         self.ready = self._describe(port, ca_file)
+        self.store.flush()  # who reads the line may count on the accounts in it
         return self.ready
 
     def _protocol(self) -> Wire:

@@ -27,6 +27,7 @@ from trader.paper.contract import ContractSpec
 from trader.paper.engine.batch import Batch, PlanQuery, Query, Restored, StateLostError, merged
 from trader.paper.engine.model import AccountRecord, Bill, Entry, Fill, Kind, Order, Plan, PlanState, Position
 from trader.paper.marketstate import MAX_SETTLEMENTS, Funding
+from trader.paper.rows import Rows
 from trader.paper.state_spot import SpotTables
 from trader.paper.symbolchange import KeptChange
 
@@ -127,9 +128,12 @@ class SqliteStore:
             # thread the garbage is collected.
             self._db = sqlite3.connect(where, isolation_level=None, check_same_thread=False)
             weakref.finalize(self, self._db.close)
+            self._rows = Rows(self._db)
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")
             self._db.execute("PRAGMA journal_size_limit = 16777216")
+            # A checkpoint syncs; every 16 MB is often enough, and then less of each page is written again.
+            self._db.execute("PRAGMA wal_autocheckpoint = 4000")
             (version,) = self._db.execute("PRAGMA user_version").fetchone()
             if version == 1:
                 self._db.executescript(_FROM_1)
@@ -414,30 +418,24 @@ class SqliteStore:
 
     def _all(self, kind: type[T], sql: str, *values: object) -> list[T]:
         self.flush()
-        decode = msgspec.msgpack.Decoder(kind).decode
-        return [decode(body) for (body,) in self._db.execute(sql, values).fetchall()]
+        return self._rows.all(kind, sql, *values)
 
     def _one(self, kind: type[T], sql: str, *values: object) -> T | None:
-        found = self._all(kind, sql, *values)
-        return found[0] if found else None
+        self.flush()
+        return self._rows.one(kind, sql, *values)
 
     def _page(
         self, kind: type[T], table: str, account: int, query: Query, extra: str, *given: object
     ) -> list[T]:
-        conditions, values = ["account = ?", extra], list[object]([account, *given])
-        for value, condition in (
+        self.flush()
+        filters = (
             (query.symbol, "symbol = ?"),
             (query.before, "id < ?"),
             (query.since_ns, "ns >= ?"),
             (query.until_ns, "ns <= ?"),
             (query.kind, "kind = ?"),
-        ):
-            if value:
-                conditions.append(condition)
-                values.append(value)
-        where = " AND ".join(conditions)
-        sql = f"SELECT body FROM {table} WHERE {where} ORDER BY id DESC LIMIT ?"  # noqa: S608  (fixed names)
-        return self._all(kind, sql, *values, query.limit)
+        )
+        return self._rows.page(kind, table, account, filters, limit=query.limit, extra=extra, given=given)
 
 
 def _plan_row(plan: Plan) -> Row:

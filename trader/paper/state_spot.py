@@ -9,6 +9,7 @@ import msgspec
 
 from trader.paper.engine.spot_batch import SpotBatch, SpotQuery, SpotRestored, live
 from trader.paper.engine.spot_model import Bill, SpotFill, SpotOrder, SpotPlan, Transfer
+from trader.paper.rows import Rows
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS spot_orders (
@@ -44,6 +45,7 @@ class SpotTables:
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._db = database
+        self._rows = Rows(database)
         self._db.executescript(_SCHEMA)
 
     def write(self, batch: SpotBatch) -> None:
@@ -82,8 +84,8 @@ class SpotTables:
 
     def load(self) -> SpotRestored:
         restored = SpotRestored(
-            orders=self._all(SpotOrder, "SELECT body FROM spot_orders WHERE live ORDER BY id"),
-            plans=self._all(SpotPlan, "SELECT body FROM spot_plans WHERE live ORDER BY id"),
+            orders=self._rows.all(SpotOrder, "SELECT body FROM spot_orders WHERE live ORDER BY id"),
+            plans=self._rows.all(SpotPlan, "SELECT body FROM spot_plans WHERE live ORDER BY id"),
         )
         for table in ("spot_orders", "spot_fills", "spot_plans", "spot_bills", "transfers"):
             (number,) = self._db.execute(f"SELECT max(id) FROM {table}").fetchone()  # noqa: S608  (fixed names)
@@ -92,11 +94,11 @@ class SpotTables:
 
     def order(self, account: int, number: int) -> SpotOrder | None:
         sql = "SELECT body FROM spot_orders WHERE id = ? AND account = ?"
-        return self._one(SpotOrder, sql, number, account)
+        return self._rows.one(SpotOrder, sql, number, account)
 
     def order_by_client(self, account: int, client_id: str) -> SpotOrder | None:
         sql = "SELECT body FROM spot_orders WHERE account = ? AND client_id = ? ORDER BY id DESC LIMIT 1"
-        return self._one(SpotOrder, sql, account, client_id)
+        return self._rows.one(SpotOrder, sql, account, client_id)
 
     def orders(self, account: int, query: SpotQuery) -> list[SpotOrder]:
         """Finished ones."""
@@ -107,7 +109,7 @@ class SpotTables:
         return self._page(SpotFill, "spot_fills", account, query, "1")
 
     def plan(self, account: int, number: int) -> SpotPlan | None:
-        return self._one(
+        return self._rows.one(
             SpotPlan, "SELECT body FROM spot_plans WHERE id = ? AND account = ?", number, account
         )
 
@@ -123,17 +125,8 @@ class SpotTables:
 
     # inside
 
-    def _all(self, kind: type[T], sql: str, *values: object) -> list[T]:
-        decode = msgspec.msgpack.Decoder(kind).decode
-        return [decode(body) for (body,) in self._db.execute(sql, values).fetchall()]
-
-    def _one(self, kind: type[T], sql: str, *values: object) -> T | None:
-        found = self._all(kind, sql, *values)
-        return found[0] if found else None
-
     def _page(self, kind: type[T], table: str, account: int, query: SpotQuery, extra: str) -> list[T]:
-        conditions, values = ["account = ?", extra], list[object]([account])
-        for value, condition in (
+        filters = (
             (query.symbol, "symbol = ?"),
             (query.order_id, "order_id = ?"),
             (query.coin, "coin = ?"),
@@ -144,10 +137,5 @@ class SpotTables:
             (query.before, "id < ?"),
             (query.since_ns, "ns >= ?"),
             (query.until_ns, "ns <= ?"),
-        ):
-            if value:
-                conditions.append(condition)
-                values.append(value)
-        where = " AND ".join(conditions)
-        sql = f"SELECT body FROM {table} WHERE {where} ORDER BY id DESC LIMIT ?"  # noqa: S608  (fixed names)
-        return self._all(kind, sql, *values, query.limit)
+        )
+        return self._rows.page(kind, table, account, filters, limit=query.limit, extra=extra)

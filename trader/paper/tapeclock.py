@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from datetime import UTC, datetime
 
 from shared import clock
 from shared.errors import UsageError
@@ -18,6 +19,17 @@ MAX_ADVANCE_MS = 400 * 86_400_000
 
 _PPM = 1_000_000
 _LONGEST_NAP_S = 3600.0
+
+
+def moment(text: str) -> int:
+    """Nanoseconds of an ISO 8601 time, UTC unless it names a zone; ``UsageError`` when it is none."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(
+            f"--start {text[:40]}: give a time as in 2026-01-01 or 2026-01-01T00:00:00Z"
+        ) from None
+    return clock.from_datetime(found if found.tzinfo else found.replace(tzinfo=UTC))
 
 
 class TapeClock:

@@ -12,7 +12,7 @@ from typing import Any
 class Process:
     """``python -m trader.paper`` with the ready line read."""
 
-    def __init__(self, *arguments: str) -> None:
+    def __init__(self, *arguments: str, limits: bool = False) -> None:
         self.process = subprocess.Popen(
             [
                 sys.executable,
@@ -22,7 +22,7 @@ class Process:
                 "0",
                 "--tape",
                 "manual",
-                "--no-limits",
+                *(() if limits else ("--no-limits",)),
                 *arguments,
             ],
             stdout=subprocess.PIPE,
@@ -47,8 +47,8 @@ class Processes:
     def __init__(self) -> None:
         self.started: list[Process] = []
 
-    def start(self, *arguments: str) -> Process:
-        self.started.append(Process(*arguments))
+    def start(self, *arguments: str, limits: bool = False) -> Process:
+        self.started.append(Process(*arguments, limits=limits))
         return self.started[-1]
 
     def stop_all(self) -> None:

@@ -145,3 +145,23 @@ def test_what_is_no_price_is_refused(price: str) -> None:
     with pytest.raises((ValueError, ArithmeticError)):
         book.apply([(price, "1")], [])
     assert book.bids() == []
+
+
+def test_watched_levels_are_named_when_the_tape_sets_them() -> None:
+    book = FrameBook(D("0.1"), max_levels=100)
+    book.differences([("10.0", "1"), ("9.9", "1")], [("10.1", "1"), ("10.2", "1"), ("10.3", "1")])
+    for price in ("10.1", "10.2", "10.3"):
+        book.watch("sell", D(price))
+    book.differences([("9.9", "2")], [("10.2", "1")])
+    assert book.stirred() == {("sell", D("10.2"))}
+    assert book.stirred() == set()
+    book.lay(("10.1", "4"), ("10.2", "3"))  # 10.1 vanishes below it
+    assert book.stirred() == {("sell", D("10.1")), ("sell", D("10.2"))}
+    book.unwatch("sell", D("10.2"))
+    book.differences([("10.05", "1")], [("10.3", "0")])  # a finer price; the overlay goes
+    assert book.stirred() == {("sell", D("10.1")), ("sell", D("10.3"))}
+    book.differences([], [("10.3", "5")])
+    assert book.stirred() == {("sell", D("10.3"))}
+    book.unwatch_all()
+    book.differences([], [("10.1", "5")])
+    assert book.stirred() == set()

@@ -13,7 +13,7 @@ import msgspec
 
 from shared.domain.order import OrderType, PositionSide, Side
 from trader.paper.contract import ContractSpec
-from trader.paper.engine import checks, plans
+from trader.paper.engine import checks, plans, statuses
 from trader.paper.engine.accounts import Account
 from trader.paper.engine.core import Core
 from trader.paper.engine.model import (
@@ -71,6 +71,7 @@ class NewTrigger(msgspec.Struct, frozen=True, kw_only=True):
 def check(core: Core, account: Account, new: NewTrigger) -> MarketState:
     """Every refusal of :func:`place`. Money and positions are looked at when it is triggered."""
     state = core.state(new.symbol)
+    statuses.admit(state, closing=new.closes)
     checks.plan_client_id(account, new.client_id)
     _check_form(account, state, new)
     if new.kind.trails:

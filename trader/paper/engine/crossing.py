@@ -13,10 +13,8 @@ import msgspec
 
 from shared.domain.order import Side
 from trader.paper.book import Level
-from trader.paper.engine.core import Core
 from trader.paper.engine.model import Order, SelfTrade
 from trader.paper.engine.money import ZERO
-from trader.paper.market import MarketState
 
 
 class Take(msgspec.Struct, frozen=True):
@@ -41,6 +39,11 @@ class Meeting(msgspec.Struct):
     def size(self) -> Decimal:
         return sum((take.size for take in self.takes), ZERO)
 
+    @property
+    def levels(self) -> list[Level]:
+        """(price, size) of every fill to come."""
+        return [(take.price, take.size) for take in self.takes if take.size]
+
 
 class Taker(msgspec.Struct, frozen=True):
     """What matters of an incoming order. ``limit`` ``None`` = at market."""
@@ -50,23 +53,15 @@ class Taker(msgspec.Struct, frozen=True):
     limit: Decimal | None
     rule: SelfTrade = SelfTrade.NONE
 
-
-def meet(core: Core, state: MarketState, taker: Taker, size: Decimal) -> Meeting:
-    """What a taker of ``size`` would trade now. Changes nothing."""
-    index = core.index(state.symbol, state.market)
-    levels = index.depth.walk(state, taker.side.value, size, taker.limit, core.now_ns)
-    makers = index.sells if taker.side is Side.BUY else index.buys
-    if not len(makers):
-        return Meeting([Take(price, part) for price, part in levels])
-    return _Walk(taker, size, levels).through(
-        [core.live_orders[number] for price, number in makers if _within(taker, price)]
-    )
+    def accepts(self, price: Decimal) -> bool:
+        if self.limit is None:
+            return True
+        return price <= self.limit if self.side is Side.BUY else price >= self.limit
 
 
-def _within(taker: Taker, price: Decimal) -> bool:
-    if taker.limit is None:
-        return True
-    return price <= taker.limit if taker.side is Side.BUY else price >= taker.limit
+def merged(taker: Taker, size: Decimal, levels: list[Level], makers: list[Order]) -> Meeting:
+    """Levels and resting orders by price, best first; ``makers`` in that order too."""
+    return _Walk(taker, size, levels).through(makers)
 
 
 class _Walk:

@@ -368,7 +368,7 @@ class Engine:
         for _ in range(_MOST_ROUNDS):
             busy = False
             if lively:
-                busy |= matching.touched(core, state) if moved else False
+                busy |= matching.FuturesPit(core, state).touched() if moved else False
                 busy |= triggers.fire(core, state)
                 busy |= liquidation.check(core, state)
             busy |= liquidation.judge(core)
@@ -386,7 +386,7 @@ class Engine:
         if isinstance(event, FundingDue):
             positions.fund(self.core, state.symbol, event.rate, event.mark, event.ns)
         if isinstance(event, Traded) and state.trading:
-            matching.traded(self.core, state, event.price, event.size, Side(event.side))
+            matching.FuturesPit(self.core, state).traded(event.price, event.size, Side(event.side))
         self._settle(state, moved=True)
         self.core.commit()
 

@@ -16,7 +16,7 @@ from shared.domain.order import OrderType
 from trader.paper.engine import legs, matching, orders, placing, protection
 from trader.paper.engine.accounts import Account
 from trader.paper.engine.core import Core
-from trader.paper.engine.crossing import Taker, meet
+from trader.paper.engine.crossing import Taker
 from trader.paper.engine.legs import KEEP, LegChange
 from trader.paper.engine.model import (
     NewOrder,
@@ -111,8 +111,8 @@ def reverse(core: Core, account: Account, position: Position, size: Decimal | No
     )
     if netting:
         return placing.place(core, account, new).order
-    closing = meet(core, state, Taker(account.id, side, None), position.size)
-    levels = matching.levels_of(closing.takes)
+    closing = matching.FuturesPit(core, state).meet(Taker(account.id, side, None), position.size)
+    levels = closing.levels
     value = sum((times(price, part) for price, part in levels), ZERO)
     if closing.size < position.size:
         raise Refused(Reason.NO_LIQUIDITY, position.symbol)

@@ -10,7 +10,7 @@ from shared.domain.order import OrderType, PositionSide
 from trader.paper.engine import checks, matching, maths, orders, positions, statuses
 from trader.paper.engine.accounts import Account
 from trader.paper.engine.core import Core
-from trader.paper.engine.crossing import Meeting, Taker, meet
+from trader.paper.engine.crossing import Meeting, Taker
 from trader.paper.engine.model import (
     Force,
     MarginMode,
@@ -72,12 +72,13 @@ def carry_out(core: Core, account: Account, new: NewOrder, ticket: Ticket, state
         size=ticket.size,
         leverage=ticket.leverage,
     )
-    matching.take(core, account, order, state, ticket.meeting)
+    pit = matching.FuturesPit(core, state)
+    pit.take(order, ticket.meeting)
     if order.live:
         gone = order.closing and (order.symbol, order.position_side) not in account.positions
         if ticket.rests and not gone:
             opening = positions.opening_part(account, order)
-            orders.rest(core, account, order, opening, matching.queue_ahead(state, order))
+            orders.rest(core, account, order, opening, pit.ahead_of(order))
         else:
             orders.cancel(core, account, order)
     return Placed(order, bool(ticket.displaced))
@@ -131,7 +132,8 @@ def _meeting(
     core: Core, state: MarketState, new: NewOrder, account: int, size: Decimal
 ) -> tuple[Meeting, bool]:
     """(what trades at once, whether the remainder rests)."""
-    meeting = meet(core, state, Taker(account, new.side, new.price, new.self_trade), size)
+    taker = Taker(account, new.side, new.price, new.self_trade)
+    meeting = matching.FuturesPit(core, state).meet(taker, size)
     if new.type is OrderType.MARKET:
         return meeting, False
     if new.force is Force.POST_ONLY:
@@ -212,7 +214,7 @@ def _afford(
     """Margin and opening fee must fit into what is free once the netted part has closed."""
     spec = core.spec(new.symbol)
     closed_size = closed_value = opened_value = traded = ZERO
-    for price, part in matching.levels_of(ticket.meeting.takes):
+    for price, part in ticket.meeting.levels:
         closes = min(part, minus(ticket.held, closed_size))
         closed_size = plus(closed_size, closes)
         closed_value = plus(closed_value, times(price, closes))

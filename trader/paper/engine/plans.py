@@ -39,10 +39,9 @@ def against(reference: Reference) -> checks.Against:
 def check_ratio(ratio: Decimal, name: str) -> None:
     """0.01 to 10 percent, at most two decimals."""
     checks.number(ratio, name)
-    if ratio < SMALLEST_RATIO:
-        raise Refused(Reason.TRAIL_RATIO_MINIMUM, text(SMALLEST_RATIO))
-    if ratio > LARGEST_RATIO or decimals(ratio) > _RATIO_PLACES:
-        raise Refused(Reason.PLAN_PARAMETER, f"{name} <= {text(LARGEST_RATIO)}, {_RATIO_PLACES} decimals")
+    if not SMALLEST_RATIO <= ratio <= LARGEST_RATIO or decimals(ratio) > _RATIO_PLACES:
+        allowed = f"{text(SMALLEST_RATIO)} <= {name} <= {text(LARGEST_RATIO)}, {_RATIO_PLACES} decimals"
+        raise Refused(Reason.PLAN_PARAMETER, allowed)
 
 
 def check_start(price: Decimal, trigger: Decimal, *, rising: bool) -> None:

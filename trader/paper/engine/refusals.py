@@ -67,7 +67,6 @@ class Reason(StrEnum):
     SHORT_STOP_LOSS_ORDER = auto()
     TRAIL_STARTS_BELOW = auto()
     TRAIL_STARTS_ABOVE = auto()
-    TRAIL_RATIO_MINIMUM = auto()
     PLAN_ABOVE_POSITION = auto()
     PLAN_PARAMETER = auto()
 

@@ -12,17 +12,16 @@ import msgspec
 
 from shared.domain.order import OrderType, PositionSide, Side
 from trader.paper.contract import FUTURES, SPOT
-from trader.paper.contract import Side as Word
 from trader.paper.engine import checks
 from trader.paper.engine.accounts import Account
 from trader.paper.engine.core import Core
+from trader.paper.engine.crossing import Meeting, Taker
 from trader.paper.engine.model import QUOTE_COIN, SPOT_WALLET, ClientIds, Force, Kind, Preset
 from trader.paper.engine.money import ZERO, decimals, divided, minus, negated, plus, text, times, to_step
+from trader.paper.engine.pit import Pit
 from trader.paper.engine.refusals import Reason, Refused
 from trader.paper.engine.spot_model import Bill, NewSpotOrder, SpotOrder
 from trader.paper.market import MarketState
-
-Levels = list[tuple[Decimal, Decimal]]
 
 #: Decimals of an amount of quote currency (``quotePrecision``).
 QUOTE_PLACES = 8
@@ -40,22 +39,13 @@ _CLOSED = {
 }
 
 
-_WORDS: dict[Side, Word] = {Side.BUY: "buy", Side.SELL: "sell"}
-
-
-def took(core: Core, order: SpotOrder, price: Decimal, size: Decimal) -> None:
-    """A taker has traded ``size`` of a level: it is gone for the next one."""
-    depth = core.spot.index(order.symbol).depth
-    depth.take(market(core, order.symbol), _WORDS[order.side], price, size, core.now_ns)
-
-
 class Ticket(msgspec.Struct, kw_only=True):
-    """A checked order: ``levels`` trade at once, what is left then ``rests`` or is cancelled."""
+    """A checked order: what it meets trades at once, what is left then ``rests`` or is cancelled."""
 
     state: MarketState
     size: Decimal
     budget: Decimal = ZERO
-    levels: Levels = []
+    meeting: Meeting = msgspec.field(default_factory=Meeting)
     rests: bool = False
 
 
@@ -93,7 +83,9 @@ def client_id(used: dict[str, int], wanted: str) -> None:
         raise Refused(Reason.DUPLICATE_CLIENT_ID, wanted)
 
 
-def check(core: Core, account: Account, new: NewSpotOrder, replacing: SpotOrder | None = None) -> Ticket:
+def check(
+    core: Core, account: Account, new: NewSpotOrder, pit: Pit, replacing: SpotOrder | None = None
+) -> Ticket:
     """Every refusal of an order, without placing it. ``replacing`` is about to go: its money is free."""
     if replacing is None or new.client_id != replacing.client_id:
         client_id(account.spot.clients, new.client_id)
@@ -113,7 +105,7 @@ def check(core: Core, account: Account, new: NewSpotOrder, replacing: SpotOrder 
     checks.preset(state.spec, new.preset, long, reference)
     if new.preset != Preset() and len(account.spot.plans) >= MOST_PLANS:
         raise Refused(Reason.TOO_MANY_PLANS, str(MOST_PLANS))
-    ticket = _ticket(core, state, new)
+    ticket = _ticket(account, pit, new)
     free = account.spot.available(state.spec.quote if new.side is Side.BUY else state.spec.base)
     if replacing is not None:
         free = plus(free, replacing.locked)
@@ -163,19 +155,21 @@ def _size(core: Core, state: MarketState, new: NewSpotOrder, price: Decimal) -> 
         raise Refused(Reason.VALUE_MINIMUM, text(spec.min_notional))
 
 
-def _ticket(core: Core, state: MarketState, new: NewSpotOrder) -> Ticket:
+def _ticket(account: Account, pit: Pit, new: NewSpotOrder) -> Ticket:
+    state = pit.state
     budget = new.size if new.by_value else ZERO
     if new.trigger is not None:
         return Ticket(state=state, size=ZERO if new.by_value else new.size, budget=budget)
+    taker = Taker(account.id, new.side, new.price, new.self_trade)
     if new.by_value:
-        levels, size = bought_for(core, state, new.size)
-        if levels and not size:
+        meeting, size = bought_for(pit, taker, new.size)
+        if meeting.takes and not size:
             raise Refused(Reason.SIZE_MINIMUM, text(state.spec.min_size))
-        ticket = Ticket(state=state, size=size, budget=budget, levels=levels)
+        ticket = Ticket(state=state, size=size, budget=budget, meeting=meeting)
     else:
-        levels, rests = crossing(core, state, new)
-        ticket = Ticket(state=state, size=new.size, levels=levels, rests=rests)
-    if new.type is OrderType.MARKET and not ticket.levels:
+        meeting, rests = crossing(pit, taker, new.size, new.force)
+        ticket = Ticket(state=state, size=new.size, meeting=meeting, rests=rests)
+    if new.type is OrderType.MARKET and not ticket.meeting.takes and not ticket.meeting.stopped:
         raise Refused(Reason.NO_LIQUIDITY, new.symbol)
     return ticket
 
@@ -188,47 +182,42 @@ def _needed(new: NewSpotOrder, ticket: Ticket) -> Decimal:
         return ticket.budget
     if new.price is not None:
         return times(new.price, ticket.size)
-    return sum((times(price, part) for price, part in ticket.levels), ZERO)
+    return sum((times(price, part) for price, part in ticket.meeting.levels), ZERO)
 
 
-def walk(core: Core, state: MarketState, side: Side, size: Decimal, limit: Decimal | None = None) -> Levels:
-    """What a taker gets now: the tape's book less what orders of this exchange took from it."""
-    depth = core.spot.index(state.symbol).depth
-    return depth.walk(state, _WORDS[side], size, limit, core.now_ns)
-
-
-def crossing(core: Core, state: MarketState, order: NewSpotOrder | SpotOrder) -> tuple[Levels, bool]:
+def crossing(pit: Pit, taker: Taker, size: Decimal, force: Force) -> tuple[Meeting, bool]:
     """(what trades at once, whether the remainder rests)."""
-    if order.type is OrderType.MARKET:
-        return walk(core, state, order.side, order.size), False
-    levels, force = walk(core, state, order.side, order.size, order.price), order.force
+    meeting = pit.meet(taker, size)
+    if taker.limit is None:
+        return meeting, False
     if force is Force.POST_ONLY:
-        return [], not levels
-    if force is Force.FOK and sum((part for _, part in levels), ZERO) < order.size:
-        return [], False
-    return levels, force is Force.GTC
+        return Meeting(), not meeting.takes
+    if force is Force.FOK and meeting.size < size:
+        return Meeting(), False
+    return meeting, force is Force.GTC
 
 
-def bought_for(core: Core, state: MarketState, budget: Decimal) -> tuple[Levels, Decimal]:
+def bought_for(pit: Pit, taker: Taker, budget: Decimal) -> tuple[Meeting, Decimal]:
     """(what ``budget`` of quote currency buys at once, the size of the order in base coin).
 
     Sizes are cut down to the step; the change that buys no further step stays with the buyer. When
-    the book ends first, the size counts what is left at the last price, so that the order is not full.
+    the market ends first, the size counts what is left at the last price, so that the order is not full.
     """
-    best, step = state.book.best_ask, state.spec.step
-    if best is None:
-        return [], ZERO
-    left, levels = budget, Levels()
-    for price, there in walk(core, state, Side.BUY, plus(divided(budget, best[0]), step)):
-        part = min(there, _affordable(left, price, step))
-        if part <= 0:
-            return levels or [(price, ZERO)], sum((size for _, size in levels), ZERO)
-        levels.append((price, part))
-        left = minus(left, times(price, part))
-    if not levels:
-        return [], ZERO
-    size = sum((part for _, part in levels), ZERO)
-    return levels, plus(size, _affordable(left, levels[-1][0], step))
+    step = pit.state.spec.step
+    first = pit.meet(taker, step).takes
+    if not first:
+        return Meeting(), ZERO
+    found = pit.meet(taker, plus(divided(budget, first[0].price), step))
+    left, bought = budget, Meeting([], found.stopped)
+    for one in found.takes:
+        part = min(one.size, _affordable(left, one.price, step))
+        if part <= 0 and not one.cancels:
+            if not bought.takes:  # there is something to buy, but not for so little
+                bought.takes.append(msgspec.structs.replace(one, size=ZERO))
+            return bought, bought.size
+        bought.takes.append(msgspec.structs.replace(one, size=part))
+        left = minus(left, times(one.price, part))
+    return bought, plus(bought.size, _affordable(left, bought.takes[-1].price, step))
 
 
 def _affordable(left: Decimal, price: Decimal, step: Decimal) -> Decimal:

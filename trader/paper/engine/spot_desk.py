@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import msgspec
 
+from shared.domain.order import Side
 from trader.paper.contract import SPOT
 from trader.paper.engine import liquidation, spot_orders, spot_plans, spot_triggers, transfers
 from trader.paper.engine.accounts import Account
@@ -145,7 +146,10 @@ class SpotDesk:
         if event.state.symbol not in self.core.spot.symbols or isinstance(event, SymbolAdded):
             return
         self.core.event_time()
-        self._settle(event.state, moved=True, trade=event.price if isinstance(event, Traded) else None)
+        if isinstance(event, Traded) and event.state.trading:
+            pit = spot_orders.SpotPit(self.core, event.state)
+            pit.traded(event.price, event.size, Side(event.side))
+        self._settle(event.state, moved=True)
         self.core.commit()
 
     def _finish(self, symbol: str) -> None:
@@ -155,12 +159,12 @@ class SpotDesk:
         self._settle(state)
         self.core.commit()
 
-    def _settle(self, state: MarketState, *, moved: bool = False, trade: Decimal | None = None) -> None:
+    def _settle(self, state: MarketState, *, moved: bool = False) -> None:
         core = self.core
         if not state.trading or state.symbol not in core.spot.symbols:
             return
         for _ in range(_MOST_ROUNDS):
-            busy = spot_orders.touched(core, state, trade) if moved else False
+            busy = spot_orders.SpotPit(core, state).touched() if moved else False
             busy |= spot_triggers.fire(core, state)
             if not busy:
                 return

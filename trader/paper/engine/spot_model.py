@@ -14,7 +14,7 @@ import msgspec
 
 from shared.domain.order import OrderType, PositionSide, Side
 from trader.paper.contract import SPOT
-from trader.paper.engine.model import AccountRecord, Force, MarginMode, Order, PositionMode, Preset
+from trader.paper.engine.model import AccountRecord, Force, MarginMode, Order, PositionMode, Preset, SelfTrade
 from trader.paper.engine.money import ZERO, minus, plus
 
 
@@ -53,6 +53,7 @@ class NewSpotOrder(msgspec.Struct, frozen=True, kw_only=True):
     size: Decimal
     price: Decimal | None = None
     force: Force = Force.GTC
+    self_trade: SelfTrade = SelfTrade.NONE
     client_id: str = ""
     by_value: bool = False
     trigger: Decimal | None = None

@@ -1,22 +1,21 @@
 """Spot orders: placed, resting, waiting for a trigger, filled, cancelled, replaced.
 
-A taker walks the book of the tape less what was taken from it before. Resting orders in a simple
-form: filled whole, at its own price and as maker, when the opposite best price reaches it or a public trade
-goes through it; they do not meet each other. :func:`touched` and :func:`take` are all that matches; the rest is the orders' life.
+Who meets whom is in :mod:`trader.paper.engine.pit`, as for contracts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from decimal import Decimal
 
 from shared.domain.order import OrderType, Side
 from trader.paper.engine import spot, spot_plans
 from trader.paper.engine.accounts import Account
 from trader.paper.engine.core import Core
+from trader.paper.engine.crossing import Meeting
 from trader.paper.engine.index import PriceIndex
-from trader.paper.engine.model import Source, State
+from trader.paper.engine.model import Order, Source, State
 from trader.paper.engine.money import ZERO, plus, times
+from trader.paper.engine.pit import Pit, taker_of
 from trader.paper.engine.spot_model import NewSpotOrder, SpotFill, SpotOrder
 from trader.paper.market import MarketState
 
@@ -25,7 +24,8 @@ def place(
     core: Core, account: Account, new: NewSpotOrder, *, replacing: SpotOrder | None = None
 ) -> SpotOrder:
     """All checks, then it trades, rests or waits. A refused order has changed nothing."""
-    ticket = spot.check(core, account, new, replacing)
+    pit = SpotPit(core, spot.market(core, new.symbol))
+    ticket = spot.check(core, account, new, pit, replacing)
     if replacing is not None:
         cancel(core, account, replacing)
     order = _make(core, account, new, ticket)
@@ -35,7 +35,7 @@ def place(
         core.batch.spot.order(order)
     else:
         core.batch.spot.order(order)
-        _enter(core, account, order, ticket.levels, rests=ticket.rests)
+        _enter(pit, account, order, ticket.meeting, rests=ticket.rests)
     return order
 
 
@@ -51,6 +51,7 @@ def _make(core: Core, account: Account, new: NewSpotOrder, ticket: spot.Ticket) 
         side=new.side,
         type=new.type,
         force=new.force,
+        self_trade=new.self_trade,
         price=new.price if new.price is not None else ZERO,
         size=ticket.size,
         budget=ticket.budget,
@@ -71,19 +72,20 @@ def _make(core: Core, account: Account, new: NewSpotOrder, ticket: spot.Ticket) 
     return order
 
 
-def _enter(core: Core, account: Account, order: SpotOrder, levels: spot.Levels, *, rests: bool) -> None:
-    take(core, account, order, levels)
+def _enter(pit: SpotPit, account: Account, order: SpotOrder, meeting: Meeting, *, rests: bool) -> None:
+    pit.take(order, meeting)
     if order.live and rests:
-        rest(core, account, order)
+        rest(pit.core, account, order, pit.ahead_of(order))
     elif order.live:
-        cancel(core, account, order)
+        cancel(pit.core, account, order)
 
 
 # the book
 
 
-def rest(core: Core, account: Account, order: SpotOrder) -> None:
-    """Into the book, with what it needs set aside."""
+def rest(core: Core, account: Account, order: SpotOrder, ahead: Decimal) -> None:
+    """Into the book behind ``ahead``, with what it needs set aside."""
+    order.ahead = ahead
     spot.reserve(core, account, order)
     index_again(core, order)
 
@@ -183,30 +185,40 @@ def execute(
         _finish(core, account, order)
 
 
-def take(core: Core, account: Account, order: SpotOrder, levels: Iterable[tuple[Decimal, Decimal]]) -> None:
-    """Eat these levels, one fill each."""
-    for price, size in levels:
-        spot.took(core, order, price, size)
-        execute(core, account, order, price, size, taker=True)
+class SpotPit(Pit):
+    """The spot market of one symbol."""
 
+    __slots__ = ("core",)
 
-def touched(core: Core, state: MarketState, trade: Decimal | None = None) -> bool:
-    """Fill what the market has reached; ``trade`` is the price of a public trade. True when something was."""
-    index = core.spot.symbols[state.symbol]
-    ask, bid = state.book.best_ask, state.book.best_bid
-    due: list[int] = []
-    if len(index.buys):
-        due += index.buys.due(ask[0]) if ask else []
-        due += [n for n in index.buys.due(trade) if core.spot.orders[n].price > trade] if trade else []
-    if len(index.sells):
-        due += index.sells.due(bid[0]) if bid else []
-        due += [n for n in index.sells.due(trade) if core.spot.orders[n].price < trade] if trade else []
-    for number in due:
-        order = core.spot.orders.get(number)
-        if order is not None and number in core.spot.resting:
-            account = core.accounts[order.account]
-            execute(core, account, order, order.price, order.remaining, taker=False)
-    return bool(due)
+    def __init__(self, core: Core, state: MarketState) -> None:
+        index = core.spot.index(state.symbol)
+        super().__init__(
+            state,
+            core.now_ns,
+            buys=index.buys,
+            sells=index.sells,
+            depth=index.depth,
+            orders=core.spot.orders,
+        )
+        self.core = core
+
+    def trade(self, order: Order, price: Decimal, size: Decimal) -> None:
+        own = self.core.spot.orders[order.id]
+        execute(self.core, self.core.accounts[own.account], own, price, size, taker=True)
+
+    def fill(self, order: Order, most: Decimal) -> Decimal:
+        """What it needs was set aside: it always can."""
+        own, size = self.core.spot.orders[order.id], min(most, order.remaining)
+        execute(self.core, self.core.accounts[own.account], own, own.price, size, taker=False)
+        return size
+
+    def cancel(self, order: Order, reason: str) -> None:
+        cancel(self.core, self.core.accounts[order.account], self.core.spot.orders[order.id], reason)
+
+    def keep(self, order: Order) -> None:
+        own = self.core.spot.orders[order.id]
+        self.core.batch.spot.touch(self.core.accounts[own.account].record)
+        self.core.batch.spot.orders[own.id] = own
 
 
 def activate(core: Core, account: Account, order: SpotOrder, state: MarketState) -> bool:
@@ -214,19 +226,19 @@ def activate(core: Core, account: Account, order: SpotOrder, state: MarketState)
 
     What it needs has been set aside all along, so it cannot fail for want of money.
     """
+    pit, taker, rests = SpotPit(core, state), taker_of(order), False
     if order.type is OrderType.MARKET:
         if order.budget:
-            levels, size = spot.bought_for(core, state, order.budget)
+            meeting, size = spot.bought_for(pit, taker, order.budget)
         else:
-            levels, size = spot.walk(core, state, order.side, order.size), order.size
-        rests = False
-        if not levels:
+            meeting, size = pit.meet(taker, order.size), order.size
+        if not meeting.takes:
             return False
     else:
         size = order.size
-        levels, rests = spot.crossing(core, state, order)
+        meeting, rests = spot.crossing(pit, taker, size, order.force)
     unrest(core, account, order)
     order.size, order.updated_ns = size, core.now_ns
     core.batch.spot.order(order)
-    _enter(core, account, order, levels if size else [], rests=rests)
+    _enter(pit, account, order, meeting if size else Meeting(), rests=rests)
     return True

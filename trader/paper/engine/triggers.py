@@ -10,8 +10,8 @@ from shared.domain.order import PositionSide
 from trader.paper.engine import conditional, matching, orders, placing, plans, protection
 from trader.paper.engine.accounts import Account
 from trader.paper.engine.core import Core
-from trader.paper.engine.crossing import meet
 from trader.paper.engine.model import NewOrder, Order, Plan, PlanKind, PlanState, Reference, Source, opened_by
+from trader.paper.engine.pit import taker_of
 from trader.paper.engine.refusals import Refused
 from trader.paper.market import MarketState
 
@@ -75,9 +75,10 @@ def _protect(core: Core, account: Account, state: MarketState, plan: Plan) -> bo
     if plan.execute is None:
         matching.take_all(core, account, order, state)
         return True
-    matching.take(core, account, order, state, meet(core, state, matching.taker_of(order), order.size))
+    pit = matching.FuturesPit(core, state)
+    pit.take(order, pit.meet(taker_of(order), order.size))
     if order.live:
-        orders.rest(core, account, order, order.remaining, matching.queue_ahead(state, order))
+        orders.rest(core, account, order, order.remaining, pit.ahead_of(order))
     return True
 
 

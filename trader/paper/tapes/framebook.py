@@ -52,6 +52,8 @@ class FrameBook(Book):
         ask_key, ask_price = found
         bid_level = (bid_price, self._amount(bid[1]))
         ask_level = (ask_price, self._amount(ask[1]))
+        if self._watched:
+            self._stir_above(bid_key, ask_key)
         if self._top == (bid_key, ask_key):  # the same prices, other sizes: already noted
             self._bids[bid_key] = bid_level
             self._asks[ask_key] = ask_level
@@ -78,6 +80,9 @@ class FrameBook(Book):
         """Back to what the depth frames alone say."""
         if self._top is None:
             return
+        if self._watched:
+            for is_bid, key, _ in self._undo:
+                self._stir(is_bid=is_bid, key=key)
         for is_bid, key, level in reversed(self._undo):
             levels, keys = (self._bids, self._bid_keys) if is_bid else (self._asks, self._ask_keys)
             if level is None:
@@ -89,6 +94,12 @@ class FrameBook(Book):
                 levels[key] = level
         self._undo.clear()
         self._top = None
+
+    def _stir_above(self, bid_key: int, ask_key: int) -> None:
+        """The two best levels are set, and what is better than they are vanishes."""
+        for is_bid, key in self._watched:
+            if key >= bid_key if is_bid else key <= ask_key:
+                self._stir(is_bid=is_bid, key=key)
 
     def _rescale(self) -> None:
         super()._rescale()

@@ -109,6 +109,20 @@ def test_what_an_order_took_is_gone_for_the_next(bench: Bench) -> None:
     ]
 
 
+def test_a_level_that_was_away_for_a_moment_is_whole_again(bench: Bench) -> None:
+    """Nobody looked while it was away; a level that is named with the same size stays taken."""
+    bench.order(bench.account(1_000_000), "buy", "4")
+    book = bench.state().book
+    for size in ("0", "2"):
+        book.apply([], [("50001", size), ("50002", "3")])
+        bench.hub.feed_book(bench.state(), bench.now())
+    assert prices(bench, bench.order(bench.account(1_000_000), "buy", "4")) == [
+        (D(50001), D(2)),
+        (D(50002), D(1)),
+        (D(50010), D(1)),
+    ]
+
+
 def test_a_fok_counts_only_what_is_left(bench: Bench) -> None:
     bench.order(bench.account(1_000_000), "buy", "1.5")
     order = bench.order(bench.account(1_000_000), "buy", "2", "50001", force=Force.FOK)
@@ -130,6 +144,21 @@ def test_a_modelled_book_recovers_within_ten_seconds() -> None:
     half = depth.walk(state, "buy", D(10_000), best[0], now + 5_000_000_000)
     assert half == [(best[0], best[1] - (best[1] / 2 / D("0.1")).to_integral_value("ROUND_UP") * D("0.1"))]
     assert depth.walk(state, "buy", D(10_000), best[0], now + 10_000_000_000) == [best]
+
+
+def test_what_has_recovered_is_not_remembered() -> None:
+    """Also where the modelled book has moved away and nobody looks again."""
+    bench = Bench(specs=(spec("XUSDT", "0.01", "0.1"),))
+    state = bench.state("XUSDT")
+    book = ModelledBook(state.spec, D(100), 1e6, 0.03)
+    bench.hub.attach_book(state, book)
+    depth = bench.engine.core.index("XUSDT").depth
+    now = bench.engine.core.now_ns
+    for count in range(20):
+        book.move(D(100 + count))
+        assert book.best_ask is not None
+        depth.take(state, "buy", book.best_ask[0], D("0.1"), now + count * 4_000_000_000)
+        assert len(depth) <= 3
 
 
 def test_orders_of_accounts_meet_each_other(bench: Bench) -> None:

@@ -214,7 +214,7 @@ async def test_refusals_of_the_other_calls(exchanges: Exchanges, server: PaperSe
     assert (await client.post(leverage, **coin, leverage="126")).code == "45045"
     assert (await client.post(leverage, **coin, leverage="ten")).code == "40020"
     assert (await client.post(leverage, **coin)).code == "40019"
-    assert (await client.post(TPSL, **coin, planType="pos_profit", triggerPrice="1")).code == "40891"
+    assert (await client.post(TPSL, **coin, planType="pos_profit", triggerPrice="1")).code == "40019"
     assert (await client.post(TPSL, **coin, planType="normal_plan", triggerPrice="1")).code == "40020"
     assert (await client.post("/api/v2/mix/order/close-positions", **BTC)).code == "22002"
     assert (await client.post("/api/v2/mix/order/cancel-order", **BTC, orderId="77")).code == "40768"

@@ -83,7 +83,6 @@ _TEXTS = {
     "43026": "The plan order has been closed",
     "43030": "The take profit of the position is set already",
     "43031": "The stop loss of the position is set already",
-    "43032": "rangeRate is smaller than {0}",
     "43033": "The trailing order does not exist",
     "43034": "The trigger price must be at or below the current price {0}",
     "43035": "The trigger price must be at or above the current price {0}",
@@ -168,7 +167,6 @@ _CODES = {
     Reason.SHORT_STOP_LOSS_ORDER: "45067",
     Reason.TRAIL_STARTS_BELOW: "43034",
     Reason.TRAIL_STARTS_ABOVE: "43035",
-    Reason.TRAIL_RATIO_MINIMUM: "43032",
     Reason.PLAN_ABOVE_POSITION: "43023",
     Reason.PLAN_PARAMETER: "43011",
 }

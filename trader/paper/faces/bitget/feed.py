@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import zlib
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Protocol
 
@@ -24,6 +25,7 @@ from trader.paper.market import MarketEvent, MarketHub, MarketState, SymbolAdded
 
 Arg = dict[str, object]
 TopicKey = tuple[str, str, str]  # market, symbol, channel
+OpenInterest = Callable[[str], Decimal]  # of a contract, in base coin
 
 _BOOK_LEVELS = 200
 _TRADES_IN_SNAPSHOT = 50
@@ -107,6 +109,10 @@ class Topic(ABC):
 
 
 class TickerTopic(Topic):
+    def __init__(self, state: MarketState, arg: Arg, open_interest: OpenInterest) -> None:
+        super().__init__(state, arg)
+        self._open_interest = open_interest
+
     def data(self) -> object:
         state = self.state
         bid, bid_size, ask, ask_size = top(state)
@@ -129,7 +135,7 @@ class TickerTopic(Topic):
                 "nextFundingTime": str(state.next_funding_ns // MILLISECOND),
                 "markPrice": text(state.mark),
                 "indexPrice": text(state.index),
-                "holdingAmount": "0",
+                "holdingAmount": text(self._open_interest(state.symbol)),
             }
         row |= {
             "baseVolume": text(state.base_volume),
@@ -273,11 +279,11 @@ class CandleTopic(Topic):
         return [[*row, row[-1]] for row in rows]
 
 
-def make_topic(state: MarketState, arg: Arg) -> Topic | None:
+def make_topic(state: MarketState, arg: Arg, open_interest: OpenInterest) -> Topic | None:
     """``None`` for a channel that is not served."""
     channel = str(arg["channel"])
     if channel == "ticker":
-        return TickerTopic(state, arg)
+        return TickerTopic(state, arg, open_interest)
     if channel == "books":
         return BookTopic(state, arg)
     if channel in {"books1", "books5", "books15"}:
@@ -292,8 +298,9 @@ def make_topic(state: MarketState, arg: Arg) -> Topic | None:
 class Feed:
     """All topics that somebody listens to."""
 
-    def __init__(self, hub: MarketHub) -> None:
+    def __init__(self, hub: MarketHub, open_interest: OpenInterest) -> None:
         self._hub = hub
+        self._open_interest = open_interest
         self._topics: dict[tuple[str, str], dict[str, Topic]] = {}
         hub.subscribe(self._on_market)
 
@@ -304,7 +311,7 @@ class Feed:
         if state is None:
             return None
         topics = self._topics.get((market, symbol), {})
-        topic = topics.get(channel) or make_topic(state, arg)
+        topic = topics.get(channel) or make_topic(state, arg, self._open_interest)
         if topic is not None:
             topics[channel] = topic
             self._topics[(market, symbol)] = topics

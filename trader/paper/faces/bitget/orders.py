@@ -138,7 +138,7 @@ def modify_order(call: Call) -> object:
     return shapes.placed(call.engine.modify(call.account, order, change))
 
 
-@signed_post("/api/v2/mix/order/click-backhand", 1)
+@signed_post("/api/v2/mix/order/click-backhand")
 def reverse(call: Call) -> object:
     """Turn a position round at market. In hedge mode ``side`` names it: buy = the long one."""
     state, params = traded(call), call.params

@@ -124,6 +124,7 @@ def order_row(order: Order, state_name: str) -> dict[str, object]:
         "reduceOnly": "YES" if order.reduce_only else "NO",
         "enterPointSource": order.point,
         "tradeSide": trade_side(order),
+        "newTradeSide": None,
         "posMode": order.mode.value,
         "orderSource": order_source(order),
         "cancelReason": order.cancel_reason,
@@ -234,6 +235,7 @@ def history_row(position: Position) -> dict[str, object]:
         "totalFunding": text(position.funding),
         "openFee": text(position.open_fee),
         "closeFee": text(position.close_fee),
+        "cashDividend": "0",
         "ctime": ms(position.created_ns),
         "utime": ms(position.updated_ns),
     }

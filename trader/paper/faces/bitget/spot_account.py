@@ -117,3 +117,17 @@ def all_balances(call: Call) -> object:
         {"accountType": name, "usdtBalance": text(values.get(name, ZERO))}
         for name in ("spot", "futures", "funding", "earn", "bots", "margin")
     ]
+
+
+@spot_get("/api/v2/account/funding-assets")
+def funding_assets(call: Call) -> object:
+    """There is no funding account here, so it holds nothing."""
+    del call
+    return []
+
+
+@spot_get("/api/v2/spot/account/deduct-info", 5)
+def deduction(call: Call) -> object:
+    """Fees are never paid in another coin here."""
+    del call
+    return {"deduct": "off"}

@@ -9,7 +9,7 @@ import msgspec
 from shared.domain.order import OrderType, Side
 from shared.errors import VenueRefusedError
 from trader.paper.contract import SPOT
-from trader.paper.engine.model import Force, Preset
+from trader.paper.engine.model import Force, Preset, SelfTrade
 from trader.paper.engine.refusals import Refused
 from trader.paper.engine.spot_model import NewSpotOrder, Origin, SpotOrder
 from trader.paper.faces.bitget import spot_shapes
@@ -31,19 +31,11 @@ class _BatchMode(StrEnum):
     MULTIPLE = "multiple"
 
 
-class _SelfTrade(StrEnum):
-    NONE = "none"
-    TAKER = "cancel_taker"
-    MAKER = "cancel_maker"
-    BOTH = "cancel_both"
-
-
 def new_order(params: Params, symbol: str) -> NewSpotOrder:
     """Read an order. The ``size`` of a market buy is quote currency, every other one base coin."""
     kind, side = params.choice("orderType", OrderType), params.choice("side", Side)
     limit = kind is OrderType.LIMIT
     waits = params.choice("tpslType", _Kind, _Kind.NORMAL) is _Kind.TRIGGER
-    params.choice("stpMode", _SelfTrade, _SelfTrade.NONE)
     return NewSpotOrder(
         symbol=symbol,
         side=side,
@@ -51,6 +43,7 @@ def new_order(params: Params, symbol: str) -> NewSpotOrder:
         size=params.need_decimal("size"),
         price=params.need_decimal("price") if limit else None,
         force=params.choice("force", Force, Force.GTC) if limit else Force.GTC,
+        self_trade=params.choice("stpMode", SelfTrade, SelfTrade.NONE),
         client_id=params.text("clientOid"),
         by_value=not limit and side is Side.BUY,
         trigger=params.need_decimal("triggerPrice") if waits else None,
@@ -217,7 +210,7 @@ def history_orders(call: Call) -> object:
         waited = params.choice("tpslType", _Kind) is _Kind.TRIGGER if params.text("tpslType") else None
         query = msgspec.structs.replace(asked, waited=waited, client_id=params.text("clientOid"))
         found = desk.store.orders(call.account.id, query)
-    return [spot_shapes.finished(order) for order in found]
+    return [spot_shapes.order(order) for order in found]
 
 
 @spot_get(f"{_TRADE}/fills")

@@ -60,9 +60,16 @@ def _spot_symbol(state: MarketState) -> dict[str, object]:
         "sellLimitPriceRatio": text(spec.sell_limit_ratio),
         "areaSymbol": "no",
         "orderQuantity": "200",
+        "maxLimitOrderValue": _worth(state, spec.max_size),
+        "maxMarketOrderValue": _worth(state, spec.max_market_size),
         "openTime": str(spec.open_time_ms),
         "offTime": "",
     }
+
+
+def _worth(state: MarketState, size: Decimal) -> str:
+    """Sizes are what is limited here: this is what the largest is worth now, in whole units."""
+    return str(int(state.last * size))
 
 
 @public("/api/v2/spot/market/tickers")
@@ -224,7 +231,7 @@ def _candles(call: Call, most: int) -> object:
     return [[*row, row[-1]] for row in rows]
 
 
-@public(f"{_MARKET}/fills", 10)
+@public(f"{_MARKET}/fills")
 def trades(call: Call) -> object:
     return _trades(call, 100, 500)
 

@@ -59,8 +59,15 @@ def fee_detail(order: SpotOrder) -> str:
     )
 
 
+def _trigger(order: SpotOrder) -> Row:
+    return {
+        "tpslType": "tpsl" if order.trigger else "normal",
+        "triggerPrice": text(order.trigger) if order.trigger else None,
+    }
+
+
 def order(order: SpotOrder) -> Row:
-    """``orderInfo``."""
+    """``orderInfo``; ``history-orders`` has the same keys."""
     return {
         "userId": str(order.account),
         "symbol": order.symbol,
@@ -77,21 +84,13 @@ def order(order: SpotOrder) -> Row:
         "enterPointSource": order.point,
         "feeDetail": fee_detail(order),
         "orderSource": source(order),
+        **_trigger(order),
+        "quoteCoin": order.quote,
+        "baseCoin": order.base,
+        "cancelReason": order.cancel_reason,
         "cTime": ms(order.created_ns),
         "uTime": ms(order.updated_ns),
     }
-
-
-def _trigger(order: SpotOrder) -> Row:
-    return {
-        "tpslType": "tpsl" if order.trigger else "normal",
-        "triggerPrice": text(order.trigger) if order.trigger else None,
-    }
-
-
-def finished(order_: SpotOrder) -> Row:
-    """``history-orders``."""
-    return order(order_) | _trigger(order_)
 
 
 def unfilled(order: SpotOrder) -> Row:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from shared.domain.order import PositionSide
-from trader.paper.engine.model import Plan, PlanKind, Position, Reference
+from trader.paper.engine.model import Plan, PlanKind, Position, PositionMode, Reference
 from trader.paper.engine.money import ZERO
 from trader.paper.engine.protection import Change, NewPlan
 from trader.paper.faces.bitget.account import traded
@@ -50,15 +50,19 @@ def placed(plan: Plan) -> dict[str, str]:
 
 
 def _hold_side(call: Call, symbol: str) -> PositionSide:
-    """long/short, in one-way mode buy/sell (buy is the long position); left out: the one that is held."""
+    """long/short, in one-way mode buy/sell (buy is the long position).
+
+    The documents want it always; in one-way mode a held position leaves no doubt, so it may be left out.
+    """
     named = call.params.text("holdSide").lower()
     if named:
         if named not in _HOLD_SIDES:
             raise refusal("40020", "holdSide")
         return _HOLD_SIDES[named]
-    held: Position | None = call.account.netted(symbol)
+    one_way = call.account.record.position_mode is PositionMode.ONE_WAY
+    held: Position | None = call.account.netted(symbol) if one_way else None
     if held is None:
-        raise refusal("40891")
+        raise refusal("40019", "holdSide")
     return held.side
 
 

@@ -80,7 +80,7 @@ class WsFace:
         self.engine = rest.engine
         self.door = door
         self.limits = limits
-        self.feed = Feed(rest.hub)
+        self.feed = Feed(rest.hub, rest.engine.open_interest)
         self._connects = connect_pace(limits)
         self._addresses: Counter[str | None] = Counter()
         self.connections: dict[Connection, None] = {}
@@ -350,7 +350,7 @@ class Connection:
         if self.account is None:
             self._fail(30004, received)
             return
-        named = "coin" if channel == "account" else "instId"
+        named = _naming(channel, arg)
         symbol = str(arg.get(named, "default"))
         canonical: dict[str, object] = {"instType": market, "channel": channel}
         if channel not in {"equity", "adl-noti"} or named in arg:
@@ -375,7 +375,7 @@ class Connection:
     def _unsubscribe(self, received: dict[str, Any]) -> None:
         arg = _plain(received)
         channel, market = str(arg.get("channel", "")), str(arg.get("instType", "")).upper()
-        named = "coin" if channel == "account" else "instId"
+        named = _naming(channel, arg)
         self._forget(market, channel, str(arg.get(named, "default")))
         key = (_MARKETS.get(market, ""), str(arg.get("instId", "")).upper(), channel)
         if key in self._public:
@@ -520,3 +520,8 @@ def _chosen(push: Push, market: str, symbol: str) -> list[Row] | None:
     else:
         found = [row for row in push.rows if symbol in (row.get("instId"), row.get("symbol"))]
     return found if found or push.channel == "positions" else None
+
+
+def _naming(channel: str, arg: dict[str, Any]) -> str:
+    """The key that says which ones: ``account`` has coin, though some clients give (and look for) instId."""
+    return "coin" if channel == "account" and ("coin" in arg or "instId" not in arg) else "instId"

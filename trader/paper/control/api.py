@@ -18,7 +18,7 @@ from aiohttp import web
 
 from shared.errors import KestrelError, UsageError
 from trader.paper.contract import FUTURES, SPOT, default_spec
-from trader.paper.controlsymbols import SymbolControl
+from trader.paper.control.symbols import SymbolControl
 from trader.paper.engine.accounts import Account
 from trader.paper.engine.engine import Engine
 from trader.paper.engine.model import AccountRecord, ClientIds

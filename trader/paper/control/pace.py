@@ -9,7 +9,7 @@ import msgspec
 from aiohttp import web
 
 from shared.errors import UsageError
-from trader.paper.control import Part, whole
+from trader.paper.control.api import Part, whole
 from trader.paper.engine.engine import Engine
 from trader.paper.gate import Gate
 from trader.paper.latency import Ways
