@@ -27,6 +27,7 @@ from trader.paper.engine.refusals import Reason, Refused
 
 D = Decimal
 LONG, SHORT = PositionSide.LONG, PositionSide.SHORT
+NONE = Preset()
 TP, SL = PlanKind.POS_PROFIT, PlanKind.POS_LOSS
 
 
@@ -49,7 +50,7 @@ def wanted(
     reference: Reference = Reference.LAST,
     close: bool | None = None,
     reduce: bool = False,
-    preset: Preset = Preset(),
+    preset: Preset = NONE,
     client: str = "",
 ) -> NewTrigger:
     return NewTrigger(
@@ -276,7 +277,7 @@ def test_a_trail_survives_a_kill_within_a_twentieth_and_a_stop_exactly() -> None
         (wanted("buy", "50000.1", ratio="1"), Reason.TRAIL_STARTS_BELOW),
         (wanted("buy", "49000", ratio="10.01"), Reason.PLAN_PARAMETER),
         (wanted("buy", "49000", ratio="1.005"), Reason.PLAN_PARAMETER),
-        (wanted("buy", "49000", ratio="0"), Reason.TRAIL_RATIO_MINIMUM),
+        (wanted("buy", "49000", ratio="0"), Reason.PLAN_PARAMETER),
         (wanted("buy", "49000", ratio="1", price="49000"), Reason.PLAN_PARAMETER),
         (wanted("buy", "49000", ratio="1", preset=Preset(stop_loss=D(100))), Reason.PLAN_PARAMETER),
         (wanted("buy", "49000", ratio="1", preset=Preset(take_profit=D(1000))), Reason.PLAN_PARAMETER),

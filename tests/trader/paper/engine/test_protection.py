@@ -8,6 +8,7 @@ import pytest
 
 from shared.domain.order import PositionSide
 from tests.trader.paper.bench import BTC, Bench
+from trader.paper.engine import modifying
 from trader.paper.engine.batch import Query
 from trader.paper.engine.legs import LegChange
 from trader.paper.engine.model import PlanKind, PlanState, PositionMode, Reference, Source, State
@@ -246,7 +247,7 @@ def test_a_trailing_stop_of_a_short_and_its_refusals(bench: Bench) -> None:
         (trail("50000.1", "0.1", "1", SHORT), Reason.TRAIL_STARTS_BELOW),
         (trail("49000", "0.2", "1", SHORT), Reason.PLAN_ABOVE_POSITION),
         (trail("49000", "0.1", "11", SHORT), Reason.PLAN_PARAMETER),
-        (trail("49000", "0.1", "0", SHORT), Reason.TRAIL_RATIO_MINIMUM),
+        (trail("49000", "0.1", "0", SHORT), Reason.PLAN_PARAMETER),
         (trail("49000", "0", "1", SHORT), Reason.SIZE_MINIMUM),
         (trail("51000", "0.1", "1", LONG), Reason.PLAN_WITHOUT_POSITION),
     ):
@@ -261,22 +262,22 @@ def test_a_trailing_stop_of_a_short_and_its_refusals(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(
-    ("side", "kind", "trigger", "last", "mark"),
+    ("side", "kind", "last", "mark"),
     [
-        (LONG, TP, "50000", Reason.LONG_TAKE_PROFIT_LAST, Reason.LONG_TAKE_PROFIT_PRICE),
-        (LONG, SL, "50000", Reason.LONG_STOP_LOSS_LAST, Reason.LONG_STOP_LOSS_PRICE),
-        (SHORT, TP, "50000", Reason.SHORT_TAKE_PROFIT_LAST, Reason.SHORT_TAKE_PROFIT_PRICE),
-        (SHORT, SL, "50000", Reason.SHORT_STOP_LOSS_LAST, Reason.SHORT_STOP_LOSS_PRICE),
+        (LONG, TP, Reason.LONG_TAKE_PROFIT_LAST, Reason.LONG_TAKE_PROFIT_PRICE),
+        (LONG, SL, Reason.LONG_STOP_LOSS_LAST, Reason.LONG_STOP_LOSS_PRICE),
+        (SHORT, TP, Reason.SHORT_TAKE_PROFIT_LAST, Reason.SHORT_TAKE_PROFIT_PRICE),
+        (SHORT, SL, Reason.SHORT_STOP_LOSS_LAST, Reason.SHORT_STOP_LOSS_PRICE),
     ],
 )
 def test_the_wrong_side_is_refused_by_reference(
-    bench: Bench, side: PositionSide, kind: PlanKind, trigger: str, last: Reason, mark: Reason
+    bench: Bench, side: PositionSide, kind: PlanKind, last: Reason, mark: Reason
 ) -> None:
     account = bench.account()
     bench.order(account, "buy" if side is LONG else "sell", "0.1")
     for reference, reason in ((Reference.LAST, last), (Reference.MARK, mark)):
         with refused(reason):
-            bench.engine.place_plan(account, bench.plan(kind, trigger, side=side, reference=reference))
+            bench.engine.place_plan(account, bench.plan(kind, "50000", side=side, reference=reference))
 
 
 def test_partial_protection_is_trimmed_as_the_position_shrinks(bench: Bench) -> None:
@@ -331,28 +332,15 @@ def test_a_trailing_stop_follows_on_with_another_rate(bench: Bench) -> None:
     assert not account.positions
 
 
-def test_the_guards_of_a_position_are_set_moved_and_removed_together(bench: Bench) -> None:
-    account = bench.account()
-    bench.order(account, "buy", "0.1", tp="52000")
-    position, engine = bench.held(account), bench.engine
-    before = bench.picture()
-    with refused(Reason.LONG_STOP_LOSS_LAST):
-        engine.change_guards(account, position, LegChange(trigger=D(53000)), LegChange(trigger=D(50000)))
-    assert bench.picture() == before
-    engine.change_guards(account, position, LegChange(trigger=D(53000)), LegChange(trigger=D(49000)))
-    assert [(p.kind, p.trigger) for p in account.plans.values()] == [(TP, D(53000)), (SL, D(49000))]
-    engine.change_guards(account, position, LegChange(trigger=D(0)))
-    assert [(p.kind, p.trigger) for p in account.plans.values()] == [(SL, D(49000))]
-
-
 def test_what_rides_on_a_resting_order_is_changed_before_it_fills(bench: Bench) -> None:
     account = bench.account()
     order = bench.order(account, "buy", "0.1", "49000", tp="51000", sl="48000")
     before = bench.picture()
     with refused(Reason.LONG_TAKE_PROFIT_ORDER):
-        bench.engine.change_preset(account, order, LegChange(trigger=D(49000)))
+        bench.engine.modify(account, order, modifying.Change(profit=LegChange(trigger=D(49000))))
     assert bench.picture() == before
-    bench.engine.change_preset(account, order, LegChange(trigger=D(52000)), LegChange(trigger=D(0)))
+    change = modifying.Change(profit=LegChange(trigger=D(52000)), loss=LegChange(trigger=D(0)))
+    assert bench.engine.modify(account, order, change) is order
     bench.move(BTC, "48900")
     assert [(p.kind, p.trigger) for p in account.plans.values()] == [(TP, D(52000))]
 
