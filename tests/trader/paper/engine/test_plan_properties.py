@@ -181,9 +181,10 @@ def moves(draw: st.DrawFn) -> Step:
 
 
 STEP = st.one_of(triggers(), guards(), moves(), moves(), trades(), changes(), st.just(Watched.restart))
+STEPS = st.one_of(st.lists(STEP, max_size=8), st.lists(STEP, min_size=20, max_size=40))
 
 
-@given(st.lists(STEP, max_size=40), st.booleans())
+@given(STEPS, st.booleans())
 @settings(max_examples=100, deadline=None)
 def test_plans_fire_when_they_must_and_once(steps: list[Step], hedge: bool) -> None:
     world = Watched(hedge=hedge)

@@ -43,7 +43,7 @@ def test_trails_of_different_starts_move_as_one_once_a_price_passes_both() -> No
     trails.add(1, D(110), D(10))  # fires at 99
     trails.move(D(102))
     trails.add(2, D(102), D(2))  # fires at 99.96
-    assert (trails.due(D("99.96")), trails.due(D(99))) == ([2], [1, 2])
+    assert (trails.due(D("99.96")), trails.due(D(99))) == ([2], [2, 1])
     trails.move(D(105))
     assert (trails.extreme(1), trails.extreme(2)) == (D(110), D(105))
     trails.move(D(120))
