@@ -312,7 +312,7 @@ def test_protection_is_modified_or_refused_whole(bench: Bench) -> None:
         assert bench.picture() == before
     bench.engine.modify_protection(account, whole, Change(trigger=D(48000), size=D("0.2")))
     bench.engine.modify_protection(account, part, Change(trigger=D(52000), size=D("0.05")))
-    assert (whole.trigger, whole.size, part.trigger, part.size) == (D(48000), 0, D(52000), D("0.05"))
+    assert (whole.trigger, whole.size, part.trigger, part.size) == (D(48000), D(0), D(52000), D("0.05"))
     bench.move(BTC, "49000")
     assert account.positions
     bench.move(BTC, "48000")
