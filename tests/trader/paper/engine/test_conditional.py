@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from shared.domain.order import OrderType, PositionSide, Side
@@ -20,6 +21,7 @@ from trader.paper.engine.model import (
     PositionMode,
     Preset,
     Reference,
+    SelfTrade,
     Source,
     State,
 )
@@ -345,3 +347,16 @@ def test_another_trigger_starts_a_trail_anew_and_another_ratio_does_not(bench: B
     bench.move(BTC, "53000")
     bench.move(BTC, "50880")  # 53000 less 4 %
     assert bench.held(account, side=SHORT).size == D("0.1")
+
+
+def test_a_self_trade_rule_holds_when_the_plan_becomes_an_order(bench: Bench) -> None:
+    account = bench.account()
+    bench.engine.set_position_mode(account, PositionMode.HEDGE)
+    resting = bench.order(account, "sell", "0.1", "51000.1", close=False)
+    new = msgspec.structs.replace(wanted("buy", "51000", close=False), self_trade=SelfTrade.CANCEL_MAKER)
+    plan = bench.engine.place_trigger(account, new)
+    bench.state().last = D(51000)
+    bench.book(BTC, [("50999", "9")], [("51005", "9")])
+    assert plan.state is PlanState.EXECUTED
+    assert (resting.state, resting.cancel_reason) == (State.CANCELED, "stp_cancel")
+    assert bench.held(account).entry == D(51005)
