@@ -24,6 +24,7 @@ from trader.paper.engine.model import (
     PositionMode,
     Preset,
     Reference,
+    SelfTrade,
     Source,
     closed_by,
     opened_by,
@@ -58,6 +59,7 @@ class NewTrigger(msgspec.Struct, frozen=True, kw_only=True):
     reduce_only: bool = False
     preset: Preset = Preset()
     client_id: str = ""
+    self_trade: SelfTrade = SelfTrade.NONE
 
     @property
     def closes(self) -> bool:
@@ -149,6 +151,7 @@ def place(core: Core, account: Account, new: NewTrigger) -> Plan:
             preset=new.preset,
             rising=_rising(state, new),
             ratio=new.ratio,
+            self_trade=new.self_trade,
         ),
     )
 
@@ -221,6 +224,7 @@ def _as_new(plan: Plan) -> NewTrigger:
         hedge_close=plan.hedge_close,
         reduce_only=plan.reduce_only,
         preset=plan.preset,
+        self_trade=plan.self_trade,
     )
 
 
@@ -252,6 +256,7 @@ def _order(new: NewTrigger) -> NewOrder:
         hedge_close=new.hedge_close,
         reduce_only=new.reduce_only,
         preset=new.preset,
+        self_trade=new.self_trade,
         source=Source.TRAILING_ENTRY if new.kind.trails else Source.TRIGGER,
     )
 

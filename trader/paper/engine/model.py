@@ -383,6 +383,7 @@ class Plan(msgspec.Struct, kw_only=True):
     extreme: Decimal = ZERO
     executed_size: Decimal = ZERO
     failure: str = ""
+    self_trade: SelfTrade = SelfTrade.NONE
 
     @property
     def fires_above(self) -> bool:

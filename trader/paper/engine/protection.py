@@ -15,7 +15,17 @@ from trader.paper.engine import checks, legs, plans
 from trader.paper.engine.accounts import Account
 from trader.paper.engine.core import Core
 from trader.paper.engine.legs import Leg, LegChange
-from trader.paper.engine.model import Order, Plan, PlanKind, PlanState, Position, Preset, Reference, exit_side
+from trader.paper.engine.model import (
+    Order,
+    Plan,
+    PlanKind,
+    PlanState,
+    Position,
+    Preset,
+    Reference,
+    SelfTrade,
+    exit_side,
+)
 from trader.paper.engine.money import ZERO, text
 from trader.paper.engine.refusals import Reason, Refused
 from trader.paper.market import MarketState
@@ -34,6 +44,7 @@ class NewPlan(msgspec.Struct, frozen=True, kw_only=True):
     size: Decimal = ZERO
     ratio: Decimal = ZERO
     client_id: str = ""
+    self_trade: SelfTrade = SelfTrade.NONE
 
 
 def check(core: Core, account: Account, new: NewPlan) -> Position:
@@ -104,6 +115,7 @@ def _add(core: Core, account: Account, position: Position, new: NewPlan) -> Plan
             margin_mode=position.margin_mode,
             created_ns=core.now_ns,
             updated_ns=core.now_ns,
+            self_trade=new.self_trade,
         ),
     )
 

@@ -71,6 +71,7 @@ def _protect(core: Core, account: Account, state: MarketState, plan: Plan) -> bo
         price=plan.execute,
         client_id="" if name in account.clients else name,
     )
+    order.self_trade = plan.self_trade
     _executed(core, account, plan, order)
     if plan.execute is None:
         matching.take_all(core, account, order, state)

@@ -160,7 +160,7 @@ def pushed(plan: Plan) -> Row:
         "enterPointSource": "api",
         **_pushed_leg("stopSurplus", profit),
         **_pushed_leg("stopLoss", loss),
-        "stpMode": "none",
+        "stpMode": plan.self_trade.value,
         "cTime": ms(plan.created_ns),
         "uTime": ms(plan.updated_ns),
     }

@@ -10,7 +10,7 @@ from trader.paper.engine import legs
 from trader.paper.engine.accounts import Account
 from trader.paper.engine.conditional import Change, NewTrigger
 from trader.paper.engine.legs import Leg, LegChange
-from trader.paper.engine.model import PlanKind, PositionMode, Preset, Reference
+from trader.paper.engine.model import PlanKind, PositionMode, Preset, Reference, SelfTrade
 from trader.paper.engine.money import ZERO
 from trader.paper.faces.bitget.account import margin_mode, traded
 from trader.paper.faces.bitget.calls import Call, signed_post
@@ -51,6 +51,7 @@ def place_plan(call: Call) -> object:
             reduce_only=params.flag("reduceOnly") and one_way,
             preset=_preset(params),
             client_id=params.text("clientOid"),
+            self_trade=params.choice("stpMode", SelfTrade, SelfTrade.NONE),
         ),
     )
     return placed(plan)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from shared.domain.order import PositionSide
-from trader.paper.engine.model import Plan, PlanKind, Position, PositionMode, Reference
+from trader.paper.engine.model import Plan, PlanKind, Position, PositionMode, Reference, SelfTrade
 from trader.paper.engine.money import ZERO
 from trader.paper.engine.protection import Change, NewPlan
 from trader.paper.faces.bitget.account import traded
@@ -83,6 +83,7 @@ def place_tpsl(call: Call) -> object:
             size=ZERO if kind.whole else params.need_decimal("size"),
             ratio=params.need_decimal("rangeRate") if kind.trails else ZERO,
             client_id=params.text("clientOid"),
+            self_trade=params.choice("stpMode", SelfTrade, SelfTrade.NONE),
         ),
     )
     return placed(plan)
@@ -112,6 +113,7 @@ def place_pos_tpsl(call: Call) -> object:
                 execute=params.price(f"{name}ExecutePrice"),
                 size=size,
                 client_id=params.text(f"{name}ClientOid"),
+                self_trade=params.choice("stpMode", SelfTrade, SelfTrade.NONE),
             )
         )
     if not wanted:
