@@ -191,7 +191,7 @@ def crossing(pit: Pit, taker: Taker, size: Decimal, force: Force) -> tuple[Meeti
     if taker.limit is None:
         return meeting, False
     if force is Force.POST_ONLY:
-        return Meeting(), not meeting.takes
+        return Meeting(), not meeting.takes and not meeting.stopped
     if force is Force.FOK and meeting.size < size:
         return Meeting(), False
     return meeting, force is Force.GTC
@@ -204,10 +204,10 @@ def bought_for(pit: Pit, taker: Taker, budget: Decimal) -> tuple[Meeting, Decima
     the market ends first, the size counts what is left at the last price, so that the order is not full.
     """
     step = pit.state.spec.step
-    first = pit.meet(taker, step).takes
-    if not first:
-        return Meeting(), ZERO
-    found = pit.meet(taker, plus(divided(budget, first[0].price), step))
+    first = pit.meet(taker, step)
+    if not first.takes:
+        return first, ZERO
+    found = pit.meet(taker, plus(divided(budget, first.takes[0].price), step))
     left, bought = budget, Meeting([], found.stopped)
     for one in found.takes:
         part = min(one.size, _affordable(left, one.price, step))
