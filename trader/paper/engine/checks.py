@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Container
 from decimal import Decimal
 from enum import StrEnum
 
@@ -10,10 +11,9 @@ from shared.domain.order import OrderType, PositionSide, Side
 from trader.paper.contract import ContractSpec
 from trader.paper.engine.accounts import Account
 from trader.paper.engine.core import Core
-from trader.paper.engine.model import ClientIds, NewOrder, Preset
+from trader.paper.engine.model import ClientIds, NewOrder, Order, Preset
 from trader.paper.engine.money import LARGEST, MOST_DIGITS, decimals, is_multiple, text, times
 from trader.paper.engine.refusals import Reason, Refused
-from trader.paper.market import MarketState
 
 #: bitget.com contract list: maxProductOrderNum and maxSymbolOrderNum.
 MOST_ORDERS = 400
@@ -34,30 +34,27 @@ def number(value: Decimal, name: str) -> None:
 
 def client_id(core: Core, account: Account, wanted: str) -> None:
     """A client id is unique among *pending* orders only, as on the venue, or among all (a switch)."""
+    free_client_id(account.clients, wanted)
+    always = bool(wanted) and account.record.client_ids is ClientIds.ALWAYS
+    if always and core.store.order_by_client(account.id, wanted) is not None:
+        raise Refused(Reason.DUPLICATE_CLIENT_ID, wanted)
+
+
+def free_client_id(used: Container[str], wanted: str) -> None:
+    """Well formed and not ``used``; empty = the exchange names it."""
     if not wanted:
         return
     if not CLIENT_ID.match(wanted):
         raise Refused(Reason.BAD_CLIENT_ID, wanted)
-    used = wanted in account.clients
-    if not used and account.record.client_ids is ClientIds.ALWAYS:
-        used = core.store.order_by_client(account.id, wanted) is not None
-    if used:
+    if wanted in used:
         raise Refused(Reason.DUPLICATE_CLIENT_ID, wanted)
 
 
-def plan_client_id(account: Account, wanted: str) -> None:
-    if not wanted:
-        return
-    if not CLIENT_ID.match(wanted):
-        raise Refused(Reason.BAD_CLIENT_ID, wanted)
-    if wanted in account.plan_clients:
-        raise Refused(Reason.DUPLICATE_CLIENT_ID, wanted)
-
-
-def room(account: Account, symbol: str) -> None:
-    if len(account.orders) >= MOST_ORDERS:
-        raise Refused(Reason.TOO_MANY_ORDERS, str(MOST_ORDERS))
-    if sum(1 for _ in account.pending(symbol)) >= MOST_SYMBOL_ORDERS:
+def room(orders: Collection[Order], symbol: str, most: int = MOST_ORDERS) -> None:
+    """For one more order beside an account's pending ones of a market."""
+    if len(orders) >= most:
+        raise Refused(Reason.TOO_MANY_ORDERS, str(most))
+    if sum(1 for order in orders if order.symbol == symbol) >= MOST_SYMBOL_ORDERS:
         raise Refused(Reason.TOO_MANY_ORDERS, str(MOST_SYMBOL_ORDERS))
 
 
@@ -86,17 +83,16 @@ def tick(spec: ContractSpec, price: Decimal, name: str) -> None:
         raise Refused(Reason.PRICE_TICK, text(spec.tick))
 
 
-def band(state: MarketState, side: Side, price: Decimal) -> None:
-    """buy <= mark (1 + ratio), sell >= mark (1 - ratio)."""
-    spec = state.spec
-    if not state.mark:
+def band(spec: ContractSpec, side: Side, price: Decimal, around: Decimal) -> None:
+    """buy <= around (1 + ratio), sell >= around (1 - ratio); ``around`` 0 = not known yet."""
+    if not around:
         return
     if side is Side.BUY:
-        highest = state.mark * (1 + spec.buy_limit_ratio)
+        highest = around * (1 + spec.buy_limit_ratio)
         if price > highest:
             raise Refused(Reason.PRICE_TOO_HIGH, text(highest))
     else:
-        lowest = state.mark * (1 - spec.sell_limit_ratio)
+        lowest = around * (1 - spec.sell_limit_ratio)
         if price < lowest:
             raise Refused(Reason.PRICE_TOO_LOW, text(lowest))
 

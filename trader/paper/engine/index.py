@@ -13,29 +13,29 @@ from trader.paper.engine.model import Position
 class PriceIndex:
     """Ids by price. ``rising``: due when the market is at or above their price; else at or below.
 
-    The nearest price comes first, and of equal prices the older id.
+    The nearest price comes first, and of equal prices the lower ``turn``: the id unless one is given.
     """
 
     __slots__ = ("_items", "_sign")
 
     def __init__(self, *, rising: bool) -> None:
         self._sign = 1 if rising else -1
-        self._items: list[tuple[Decimal, int]] = []
+        self._items: list[tuple[Decimal, int, int]] = []
 
     def __iter__(self) -> Iterator[tuple[Decimal, int]]:
         """(price, id), nearest first. Not while it is being changed."""
         sign = self._sign
-        return ((sign * price, number) for price, number in self._items)
+        return ((sign * price, number) for price, _, number in self._items)
 
     def __len__(self) -> int:
         return len(self._items)
 
-    def add(self, price: Decimal, number: int) -> None:
-        insort(self._items, (self._sign * price, number))
+    def add(self, price: Decimal, number: int, turn: int = 0) -> None:
+        insort(self._items, (self._sign * price, turn or number, number))
 
-    def remove(self, price: Decimal, number: int) -> None:
+    def remove(self, price: Decimal, number: int, turn: int = 0) -> None:
         """Forget an entry; one that is not there is a bug and raises ``KeyError``."""
-        item = (self._sign * price, number)
+        item = (self._sign * price, turn or number, number)
         at = bisect_left(self._items, item)
         if at == len(self._items) or self._items[at] != item:
             raise KeyError(item)
@@ -48,7 +48,7 @@ class PriceIndex:
             return []
         level = self._sign * market
         found: list[int] = []
-        for price, number in items:
+        for price, _, number in items:
             if price > level:
                 break
             found.append(number)

@@ -107,7 +107,7 @@ def check(core: Core, account: Account, new: NewOrder, freed: Decimal = ZERO) ->
     """Every refusal of an order, without placing it. ``freed`` is money that will be free by then."""
     state = core.state(new.symbol)
     checks.client_id(core, account, new.client_id)
-    checks.room(account, new.symbol)
+    checks.room(account.orders.values(), new.symbol)
     hedge = account.record.position_mode is PositionMode.HEDGE
     closing = bool(new.hedge_close) if hedge else new.reduce_only
     statuses.admit(state, closing=closing)
@@ -116,7 +116,7 @@ def check(core: Core, account: Account, new: NewOrder, freed: Decimal = ZERO) ->
         if new.price is None:
             raise Refused(Reason.BAD_VALUE, "price")
         checks.tick(state.spec, new.price, "price")
-        checks.band(state, new.side, new.price)
+        checks.band(state.spec, new.side, new.price, state.mark)
     if hedge and new.hedge_close is None:
         raise Refused(Reason.MODE_MISMATCH)
     if closing:

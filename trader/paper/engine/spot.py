@@ -11,8 +11,8 @@ from decimal import Decimal
 import msgspec
 
 from shared.domain.order import OrderType, PositionSide, Side
-from trader.paper.contract import FUTURES, SPOT
-from trader.paper.engine import checks
+from trader.paper.contract import FUTURES, SPOT, ContractSpec
+from trader.paper.engine import checks, statuses
 from trader.paper.engine.accounts import Account
 from trader.paper.engine.core import Core
 from trader.paper.engine.crossing import Meeting, Taker
@@ -25,18 +25,9 @@ from trader.paper.market import MarketState
 
 #: Decimals of an amount of quote currency (``quotePrecision``).
 QUOTE_PLACES = 8
-#: Per symbol as ``orderQuantity`` says; for all symbols together a bound of this exchange.
-MOST_SYMBOL_ORDERS = 200
+#: For all symbols together a bound of this exchange; per symbol as for contracts (``orderQuantity``).
 MOST_ORDERS = 1000
 MOST_PLANS = 200
-
-_CLOSED = {
-    "pre_open": Reason.NOT_OPEN,
-    "maintain": Reason.MAINTENANCE,
-    "limit_open": Reason.MAINTENANCE,
-    "restricted": Reason.MAINTENANCE,
-    "off": Reason.DELISTED,
-}
 
 
 class Ticket(msgspec.Struct, kw_only=True):
@@ -59,8 +50,7 @@ def market(core: Core, symbol: str) -> MarketState:
 def open_market(core: Core, symbol: str) -> MarketState:
     """A market that takes orders; before its opening, halted or removed it refuses."""
     state = market(core, symbol)
-    if not state.trading:
-        raise Refused(_CLOSED[state.status], symbol)
+    statuses.admit(state, closing=False)
     return state
 
 
@@ -75,26 +65,18 @@ def in_usdt(core: Core, coin: str, amount: Decimal) -> Decimal | None:
     return None
 
 
-def client_id(used: dict[str, int], wanted: str) -> None:
-    """Unique among what is pending."""
-    if wanted and not checks.CLIENT_ID.match(wanted):
-        raise Refused(Reason.BAD_CLIENT_ID, wanted)
-    if wanted and wanted in used:
-        raise Refused(Reason.DUPLICATE_CLIENT_ID, wanted)
-
-
 def check(
     core: Core, account: Account, new: NewSpotOrder, pit: Pit, replacing: SpotOrder | None = None
 ) -> Ticket:
     """Every refusal of an order, without placing it. ``replacing`` is about to go: its money is free."""
     if replacing is None or new.client_id != replacing.client_id:
-        client_id(account.spot.clients, new.client_id)
+        checks.free_client_id(account.spot.clients, new.client_id)
     always = bool(new.client_id) and account.record.client_ids is ClientIds.ALWAYS
     if always and core.store.spot.order_by_client(account.id, new.client_id) is not None:
         raise Refused(Reason.DUPLICATE_CLIENT_ID, new.client_id)
     state = open_market(core, new.symbol)
     if replacing is None:
-        _room(account, new.symbol)
+        checks.room(account.spot.orders.values(), new.symbol, MOST_ORDERS)
     if new.trigger is not None:
         checks.tick(state.spec, new.trigger, "triggerPrice")
     if new.type is OrderType.LIMIT:
@@ -114,42 +96,36 @@ def check(
     return ticket
 
 
-def _room(account: Account, symbol: str) -> None:
-    orders = account.spot.orders
-    if len(orders) >= MOST_ORDERS:
-        raise Refused(Reason.TOO_MANY_ORDERS, str(MOST_ORDERS))
-    if sum(1 for order in orders.values() if order.symbol == symbol) >= MOST_SYMBOL_ORDERS:
-        raise Refused(Reason.TOO_MANY_ORDERS, str(MOST_SYMBOL_ORDERS))
-
-
 def _limit_price(state: MarketState, new: NewSpotOrder) -> None:
     """On the tick, and inside the band around the last price (around the trigger of one that waits)."""
     if new.price is None:
         raise Refused(Reason.BAD_VALUE, "price")
-    spec, around = state.spec, new.trigger or state.last
-    checks.tick(spec, new.price, "price")
-    if new.side is Side.BUY:
-        highest = around * (1 + spec.buy_limit_ratio)
-        if new.price > highest:
-            raise Refused(Reason.PRICE_TOO_HIGH, text(highest))
-    else:
-        lowest = around * (1 - spec.sell_limit_ratio)
-        if new.price < lowest:
-            raise Refused(Reason.PRICE_TOO_LOW, text(lowest))
+    checks.tick(state.spec, new.price, "price")
+    checks.band(state.spec, new.side, new.price, new.trigger or state.last)
 
 
 def _size(core: Core, state: MarketState, new: NewSpotOrder, price: Decimal) -> None:
     spec = state.spec
     if new.by_value:
-        checks.number(new.size, "size")
-        if decimals(new.size) > QUOTE_PLACES:
-            raise Refused(Reason.SIZE_DECIMALS, str(QUOTE_PLACES))
+        check_budget(new.size)
         value = new.size
         if spec.max_market_size and value > times(price, spec.max_market_size):
             raise Refused(Reason.SIZE_MAXIMUM, text(times(price, spec.max_market_size)))
     else:
         checks.size(spec, new.size, new.type)
         value = times(price, new.size)
+    check_worth(core, spec, value)
+
+
+def check_budget(value: Decimal) -> None:
+    """An amount of quote currency to be spent."""
+    checks.number(value, "size")
+    if decimals(value) > QUOTE_PLACES:
+        raise Refused(Reason.SIZE_DECIMALS, str(QUOTE_PLACES))
+
+
+def check_worth(core: Core, spec: ContractSpec, value: Decimal) -> None:
+    """At least the least value of its symbol, which is in USDT; of other quotes as far as there is a price."""
     worth = in_usdt(core, spec.quote, value)
     if worth is not None and worth < spec.min_notional:
         raise Refused(Reason.VALUE_MINIMUM, text(spec.min_notional))
@@ -191,7 +167,7 @@ def crossing(pit: Pit, taker: Taker, size: Decimal, force: Force) -> tuple[Meeti
     if taker.limit is None:
         return meeting, False
     if force is Force.POST_ONLY:
-        return Meeting(), not meeting.takes
+        return Meeting(), not meeting.takes and not meeting.stopped
     if force is Force.FOK and meeting.size < size:
         return Meeting(), False
     return meeting, force is Force.GTC
@@ -204,10 +180,10 @@ def bought_for(pit: Pit, taker: Taker, budget: Decimal) -> tuple[Meeting, Decima
     the market ends first, the size counts what is left at the last price, so that the order is not full.
     """
     step = pit.state.spec.step
-    first = pit.meet(taker, step).takes
-    if not first:
-        return Meeting(), ZERO
-    found = pit.meet(taker, plus(divided(budget, first[0].price), step))
+    first = pit.meet(taker, step)
+    if not first.takes:
+        return first, ZERO
+    found = pit.meet(taker, plus(divided(budget, first.takes[0].price), step))
     left, bought = budget, Meeting([], found.stopped)
     for one in found.takes:
         part = min(one.size, _affordable(left, one.price, step))

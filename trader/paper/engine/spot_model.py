@@ -67,6 +67,7 @@ class SpotOrder(Order, kw_only=True):
 
     ``locked`` is in the coin it pays with. ``budget`` is what a market buy may spend (its ``size`` is
     then what that buys); ``waiting`` orders have a ``trigger`` that the price has not come to yet.
+    ``turn`` is the place of one that waited among those at its price: behind who rested before it.
     """
 
     base: str
@@ -82,6 +83,7 @@ class SpotOrder(Order, kw_only=True):
     trigger: Decimal = ZERO
     waiting: bool = False
     rising: bool = False
+    turn: int = 0
     origin: Origin = Origin.CLIENT
 
     @property

@@ -96,7 +96,7 @@ def index_again(core: Core, order: SpotOrder) -> None:
         watch(core, order)
     else:
         core.spot.resting.add(order.id)
-        _side(core, order).add(order.price, order.id)
+        _side(core, order).add(order.price, order.id, order.turn)
 
 
 def _side(core: Core, order: SpotOrder) -> PriceIndex:
@@ -119,7 +119,7 @@ def unrest(core: Core, account: Account, order: SpotOrder) -> None:
         _waiting(core, order).remove(order.trigger, order.id)
         order.waiting = False
     elif order.id in core.spot.resting:
-        _side(core, order).remove(order.price, order.id)
+        _side(core, order).remove(order.price, order.id, order.turn)
         core.spot.resting.discard(order.id)
     if order.locked:
         spot.release(core, account, order)
@@ -232,13 +232,13 @@ def activate(core: Core, account: Account, order: SpotOrder, state: MarketState)
             meeting, size = spot.bought_for(pit, taker, order.budget)
         else:
             meeting, size = pit.meet(taker, order.size), order.size
-        if not meeting.takes:
+        if not meeting.takes and not meeting.stopped:
             return False
     else:
         size = order.size
         meeting, rests = spot.crossing(pit, taker, size, order.force)
     unrest(core, account, order)
-    order.size, order.updated_ns = size, core.now_ns
+    order.size, order.updated_ns, order.turn = size, core.now_ns, core.next_id()
     core.batch.spot.order(order)
-    _enter(pit, account, order, meeting if size else Meeting(), rests=rests)
+    _enter(pit, account, order, meeting if size else Meeting([], meeting.stopped), rests=rests)
     return True

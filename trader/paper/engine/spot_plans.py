@@ -12,7 +12,7 @@ from trader.paper.engine import checks, spot
 from trader.paper.engine.accounts import Account
 from trader.paper.engine.core import Core
 from trader.paper.engine.index import PriceIndex
-from trader.paper.engine.money import ZERO, decimals, plus, text, times, to_step
+from trader.paper.engine.money import ZERO, plus, times, to_step
 from trader.paper.engine.refusals import Reason, Refused
 from trader.paper.engine.spot_model import NewSpotPlan, PlanUnit, SpotOrder, SpotPlan, SpotPlanState
 
@@ -20,7 +20,7 @@ _QUOTE_STEP = Decimal(1).scaleb(-spot.QUOTE_PLACES)
 
 
 def place(core: Core, account: Account, new: NewSpotPlan) -> SpotPlan:
-    spot.client_id(account.spot.plan_clients, new.client_id)
+    checks.free_client_id(account.spot.plan_clients, new.client_id)
     if len(account.spot.plans) >= spot.MOST_PLANS:
         raise Refused(Reason.TOO_MANY_PLANS, str(spot.MOST_PLANS))
     check(core, new)
@@ -38,13 +38,9 @@ def check(core: Core, new: NewSpotPlan) -> None:
         checks.size(spec, new.size, OrderType.MARKET if new.execute is None else OrderType.LIMIT)
         value = times(new.execute or new.trigger, new.size)
     else:
-        checks.number(new.size, "size")
-        if decimals(new.size) > spot.QUOTE_PLACES:
-            raise Refused(Reason.SIZE_DECIMALS, str(spot.QUOTE_PLACES))
+        spot.check_budget(new.size)
         value = new.size
-    worth = spot.in_usdt(core, spec.quote, value)
-    if worth is not None and worth < spec.min_notional:
-        raise Refused(Reason.VALUE_MINIMUM, text(spec.min_notional))
+    spot.check_worth(core, spec, value)
 
 
 def add(core: Core, account: Account, new: NewSpotPlan) -> SpotPlan:

@@ -10,7 +10,7 @@ from tests.trader.paper.bench import BTC, Bench, spec
 from trader.paper.book import Book
 from trader.paper.engine.accounts import Account
 from trader.paper.engine.engine import Engine
-from trader.paper.engine.model import AccountRecord, Force, Preset
+from trader.paper.engine.model import AccountRecord, Force, Preset, SelfTrade
 from trader.paper.engine.spot_model import NewSpotOrder, NewSpotPlan, PlanUnit, SpotOrder, SpotPlan
 from trader.paper.market import MarketState
 from trader.paper.state import SqliteStore
@@ -35,9 +35,15 @@ class SpotBench(Bench):
             self.to(price, symbol)
 
     def restart(self) -> None:
-        """A new engine from what was stored; the market stands as it stood."""
+        """A new engine from what was stored; the market stands as it stood.
+
+        What orders took from its levels is not stored (the tape shows a new book); here it stays taken.
+        """
         self.hub.unsubscribe(self.engine._on_market)
+        before = self.engine.core.spot.symbols
         self.engine = Engine(self.hub, self.store)
+        for symbol, index in before.items():
+            self.engine.core.spot.index(symbol).depth = index.depth
         self.engine.arm()
 
     def spot(self, symbol: str = BTC) -> MarketState:
@@ -85,6 +91,7 @@ class SpotBench(Bench):
         trigger: str | Decimal | None = None,
         tp: str | Decimal | None = None,
         sl: str | Decimal | None = None,
+        stp: SelfTrade = SelfTrade.NONE,
     ) -> SpotOrder:
         new = NewSpotOrder(
             symbol=symbol,
@@ -94,6 +101,7 @@ class SpotBench(Bench):
             price=None if price is None else D(price),
             force=force,
             client_id=client,
+            self_trade=stp,
             by_value=price is None and side is Side.BUY,
             trigger=None if trigger is None else D(trigger),
             preset=Preset(take_profit=None if tp is None else D(tp), stop_loss=None if sl is None else D(sl)),

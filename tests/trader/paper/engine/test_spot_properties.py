@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from shared.domain.order import Side
 from tests.trader.paper.bench import BTC
 from tests.trader.paper.engine.spotbench import ETHBTC, SpotBench
-from trader.paper.engine.model import Force
+from trader.paper.contract import Side as Word
+from trader.paper.engine.model import Force, SelfTrade
 from trader.paper.engine.money import ZERO, plus, times
 from trader.paper.engine.refusals import Refused
 from trader.paper.engine.spot_batch import SpotQuery
@@ -21,11 +22,13 @@ D = Decimal
 Step = Callable[[SpotBench], None]
 
 SYMBOLS = st.sampled_from([BTC, BTC, ETHBTC])
-ACCOUNTS = st.integers(0, 1)
+ACCOUNTS = st.integers(0, 2)
 SIZES = st.sampled_from(["0.0001", "0.003", "0.05", "0.1", "0.7", "1.5", "7", "123.45", "900"])
 NEAR = st.sampled_from(["0.96", "0.99", "0.9999", "1.0001", "1.01", "1.04"])
+TIGHT = st.sampled_from(["0.9998", "0.9999", "1", "1.0001", "1.0002"])
 MAYBE = st.one_of(st.none(), NEAR)
 SIDES = st.sampled_from(list(Side))
+RULES = st.sampled_from(list(SelfTrade))
 
 
 def near(bench: SpotBench, symbol: str, factor: str | None) -> Decimal | None:
@@ -40,6 +43,7 @@ def orders(draw: st.DrawFn) -> Step:
     number, symbol, side, size = draw(ACCOUNTS), draw(SYMBOLS), draw(SIDES), draw(SIZES)
     price, trigger, tp, sl = draw(MAYBE), draw(st.one_of(st.none(), MAYBE)), draw(MAYBE), draw(MAYBE)
     force, client = draw(st.sampled_from(list(Force))), draw(st.sampled_from(["", "", "a"]))
+    rule = draw(RULES)
 
     def step(bench: SpotBench) -> None:
         bench.trade_spot(
@@ -53,7 +57,44 @@ def orders(draw: st.DrawFn) -> Step:
             trigger=near(bench, symbol, trigger),
             tp=near(bench, symbol, tp),
             sl=near(bench, symbol, sl),
+            stp=rule,
         )
+
+    return step
+
+
+@st.composite
+def quotes(draw: st.DrawFn) -> Step:
+    """Small limit orders around the price: they rest, queue, meet each other and are filled in parts."""
+    number, symbol, side = draw(ACCOUNTS), draw(SYMBOLS), draw(SIDES)
+    size, price = draw(st.sampled_from(["0.002", "0.01", "0.013"])), draw(TIGHT)
+    force, rule = draw(st.sampled_from([Force.GTC, Force.GTC, *Force])), draw(RULES)
+    tp = draw(st.sampled_from([None, None, "1.01"])) if side is Side.BUY else None
+
+    def step(bench: SpotBench) -> None:
+        at, account = near(bench, symbol, price), bench.engine.accounts[number]
+        scaled = D(size) * (1 if symbol == BTC else 10)
+        above = near(bench, symbol, tp)
+        bench.trade_spot(account, side, scaled, at, symbol=symbol, force=force, stp=rule, tp=above)
+
+    return step
+
+
+@st.composite
+def trades(draw: st.DrawFn) -> Step:
+    """Public trades of the tape, and market orders of an account, small ones."""
+    symbol, price, side, rule = draw(SYMBOLS), draw(TIGHT), draw(SIDES), draw(RULES)
+    size, number = draw(st.sampled_from(["0.001", "0.007", "0.02"])), draw(st.integers(-1, 2))
+
+    def step(bench: SpotBench) -> None:
+        scaled, at = D(size) * (1 if symbol == BTC else 10), near(bench, symbol, price)
+        assert at is not None
+        if number < 0:
+            taker: Word = "buy" if side is Side.BUY else "sell"
+            bench.hub.feed_trade(bench.spot(symbol), at, scaled, taker, bench.now())
+        else:
+            spent = scaled * at if side is Side.BUY else scaled
+            bench.trade_spot(bench.engine.accounts[number], side, spent, None, symbol=symbol, stp=rule)
 
     return step
 
@@ -97,7 +138,8 @@ def moves(draw: st.DrawFn) -> Step:
 @st.composite
 def others(draw: st.DrawFn) -> Step:
     number, symbol, size, price = draw(ACCOUNTS), draw(SYMBOLS), draw(SIZES), draw(NEAR)
-    what = draw(st.sampled_from(["cancel", "cancel_all", "replace", "in", "out", "plans", "trade"]))
+    what = draw(st.sampled_from(["cancel", "cancel_all", "replace", "in", "out", "plans", "trade", "trade"]))
+    taker: Word = "buy" if draw(st.booleans()) else "sell"
 
     def step(bench: SpotBench) -> None:
         engine, account = bench.engine, bench.engine.accounts[number]
@@ -120,19 +162,20 @@ def others(draw: st.DrawFn) -> Step:
             case _:
                 at = near(bench, symbol, price)
                 assert at is not None
-                bench.hub.feed_trade(bench.spot(symbol), at, D(1), "buy", bench.now())
+                bench.hub.feed_trade(bench.spot(symbol), at, D(size), taker, bench.now())
 
     return step
 
 
-STEP = st.one_of(orders(), orders(), moves(), plans(), others())
-STEPS = st.lists(STEP, min_size=1, max_size=40)
+STEP = st.one_of(quotes(), quotes(), quotes(), trades(), trades(), orders(), moves(), plans(), others())
+STEPS = st.lists(STEP, min_size=15, max_size=40)
 
 
 def fresh() -> SpotBench:
     bench = SpotBench()
     bench.rich("500", USDT="20000", BTC="1.5", ETH="10")
     bench.rich("0.5", USDT="777.77", BTC="0.05")
+    bench.rich(USDT="3000", BTC="0.2", ETH="3")
     return bench
 
 
