@@ -137,7 +137,7 @@ def _meeting(
     if new.type is OrderType.MARKET:
         return meeting, False
     if new.force is Force.POST_ONLY:
-        return Meeting(), not meeting.takes
+        return Meeting(), not meeting.takes and not meeting.stopped
     if new.force is Force.FOK and meeting.size < size:
         return Meeting(), False
     return meeting, new.force is Force.GTC
