@@ -74,18 +74,27 @@ class Story:
             return await asyncio.to_thread(self._judge, runs, begin)
 
     async def _beats(self, cftc: SocrataServer, process: subprocess.Popen[bytes], begin: datetime) -> None:
+        async with asyncio.TaskGroup() as both:
+            both.create_task(self._publish(cftc, begin))
+            both.create_task(self._kills(cftc, process, begin))
+
+    async def _publish(self, cftc: SocrataServer, begin: datetime) -> None:
+        """A week before each beat: a run waits for its second and may ask in the first millisecond of it.
+
+        Apart from the kills, for a kill waits until something runs, and the next beat's run does not wait for it.
+        """
         for beat in range(self.beats):
-            victim = self.kills.get(beat)
-            if victim is not None:
-                cftc.fault("slow", seconds=SLOW_S)
-            # Published before the beat: a run waits for its second and may ask in the first millisecond of it.
-            await until(begin + timedelta(seconds=self.beat_s * beat - 1))
+            await until(begin + timedelta(seconds=self.beat_s * beat - 2))
             publish(cftc, self.weeks[beat + 3])
+
+    async def _kills(self, cftc: SocrataServer, process: subprocess.Popen[bytes], begin: datetime) -> None:
+        for beat, victim in sorted(self.kills.items()):
+            await until(begin + timedelta(seconds=self.beat_s * beat - 1))
+            cftc.fault("slow", seconds=SLOW_S)
             await until(begin + timedelta(seconds=self.beat_s * beat))
-            if victim is not None:
-                before = len(cftc.requests)
-                await asyncio.wait_for(cftc.asked(before + 1), READY_S)
-                self._kill(process, victim)
+            before = len(cftc.requests)
+            await asyncio.wait_for(cftc.asked(before + 1), READY_S)
+            self._kill(process, victim)
 
     def _kill(self, process: subprocess.Popen[bytes], victim: str) -> None:
         """SIGKILL the one process among those we started that plays this part."""
