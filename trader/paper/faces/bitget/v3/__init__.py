@@ -1,0 +1,1 @@
+"""Bitget's unified account: the calls under ``/api/v3``."""
