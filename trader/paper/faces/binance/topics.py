@@ -17,7 +17,7 @@ from trader.paper.book import Level
 from trader.paper.engine.model import Order
 from trader.paper.engine.money import ZERO, divided, text
 from trader.paper.faces.binance import ids
-from trader.paper.faces.binance.klines import Growing
+from trader.paper.faces.binance.growing import Growing
 from trader.paper.faces.binance.streamnames import Stream
 from trader.paper.faces.topics import Topic as Paced
 from trader.paper.market import MarketEvent, MarketState, Traded
