@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -55,7 +56,7 @@ def free_bench() -> Bench:
 
 def test_what_each_tier_takes_off_makes_it_continuous() -> None:
     assert [off for _, off in maths.brackets(BTC_SPEC)] == [0, 900, 24_900]
-    for tier, above in zip(TIERS, TIERS[1:], strict=False):
+    for tier, above in pairwise(TIERS):
         held = position("1000", str(tier.end / 1000))
         off = maths.brackets(BTC_SPEC)[TIERS.index(above)][1]
         assert maths.maintenance(BTC_SPEC, held, D(1000)) == tier.end * above.keep_margin_rate - off
@@ -178,7 +179,7 @@ def test_the_fall_through_both_prices_books_the_same_for_both_kinds() -> None:
             bench.order(account, side, "0.2")
             bench.order(account, side, "0.1", "50000" if side == "sell" else "49990")
         bench.move(BTC, "30000" if side == "buy" else "80000")
-        assert not both[0].positions and not both[1].positions
+        assert not any(account.positions for account in both)
         assert bench.amounts(both[0]) == bench.amounts(both[1])
 
 
