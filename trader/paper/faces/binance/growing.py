@@ -6,9 +6,8 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from shared.clock import MILLISECOND
 from trader.paper.engine.money import text
-from trader.paper.faces.binance import ids, intervals
+from trader.paper.faces.binance import ids, intervals, numbers
 from trader.paper.market import MarketState
 from trader.paper.minutes import Candle
 
@@ -84,23 +83,23 @@ class Growing:
         return merged(reversed(found), self._interval)[0] if found else None
 
     def _row(self, candle: Candle, last: int, *, finished: bool) -> dict[str, object]:
-        start = intervals.start(self._interval, candle.open_ns)
+        spec, start = self._state.spec, intervals.start(self._interval, candle.open_ns)
         return {
-            "t": start // MILLISECOND,
-            "T": intervals.end(self._interval, start) // MILLISECOND - 1,
+            "t": numbers.ms(start),
+            "T": numbers.ms(intervals.end(self._interval, start)) - 1,
             "s": self._state.symbol,
             "i": self._interval,
             "f": last - candle.trades + 1 if candle.trades else -1,
             "L": last if candle.trades else -1,
-            "o": text(candle.open),
-            "c": text(candle.close),
-            "h": text(candle.high),
-            "l": text(candle.low),
-            "v": text(candle.base_volume),
+            "o": numbers.price(spec, candle.open),
+            "c": numbers.price(spec, candle.close),
+            "h": numbers.price(spec, candle.high),
+            "l": numbers.price(spec, candle.low),
+            "v": numbers.size(spec, candle.base_volume),
             "n": candle.trades,
             "x": finished,
             "q": text(candle.quote_volume),
-            "V": text(candle.taker_base),
+            "V": numbers.size(spec, candle.taker_base),
             "Q": text(candle.taker_quote),
             "B": "0",
         }

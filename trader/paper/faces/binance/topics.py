@@ -8,16 +8,16 @@ its snapshot is taken over REST.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from decimal import Decimal
 
 import msgspec
 
-from shared.clock import MILLISECOND
 from trader.paper.book import Level
 from trader.paper.engine.model import Order
-from trader.paper.engine.money import ZERO, divided, text
-from trader.paper.faces.binance import ids
+from trader.paper.engine.money import ZERO, text
+from trader.paper.faces.binance import ids, market_data, numbers
 from trader.paper.faces.binance.growing import Growing
+from trader.paper.faces.binance.market_data import levels
+from trader.paper.faces.binance.numbers import ms
 from trader.paper.faces.binance.streamnames import Stream
 from trader.paper.faces.topics import Topic as Paced
 from trader.paper.market import MarketEvent, MarketState, Traded
@@ -27,7 +27,6 @@ Now = Callable[[], int]
 
 #: Levels a side of the diff stream: as many as the largest snapshot has.
 LEVELS = 1000
-_CENT = Decimal("0.01")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -59,14 +58,10 @@ class Topic(Paced):
     @property
     def at(self) -> int:
         """When the market last changed, milliseconds of tape time."""
-        return self.state.ts_ns // MILLISECOND
+        return ms(self.state.ts_ns)
 
 
 # books
-
-
-def _pairs(levels: Iterable[Level]) -> list[tuple[str, str]]:
-    return [(text(price), text(size)) for price, size in levels]
 
 
 class BookTickerTopic(Topic):
@@ -80,26 +75,29 @@ class BookTickerTopic(Topic):
 
     def picture(self) -> Row:
         self._shown = self._best()
-        (bid, bid_size), (ask, ask_size) = self._best()
-        return {
-            "e": "bookTicker",
-            "u": ids.update_id(self.state),
-            "s": self.state.symbol,
-            "b": text(bid),
-            "B": text(bid_size),
-            "a": text(ask),
-            "A": text(ask_size),
-            "T": self.at,
-            "E": self.now(),
-        }
+        return book_ticker_row(self.state, self.now())
 
     def rows(self) -> Iterable[Row]:
         if self._best() != self._shown:
             yield self.picture()
 
-    def _best(self) -> tuple[Level, Level]:
-        book = self.state.book
-        return book.best_bid or (ZERO, ZERO), book.best_ask or (ZERO, ZERO)
+    def _best(self) -> tuple[Level | None, Level | None]:
+        return self.state.book.best_bid, self.state.book.best_ask
+
+
+def book_ticker_row(state: MarketState, now: int) -> Row:
+    best = market_data.best(state)
+    return {
+        "e": "bookTicker",
+        "u": best["lastUpdateId"],
+        "s": state.symbol,
+        "b": best["bidPrice"],
+        "B": best["bidQty"],
+        "a": best["askPrice"],
+        "A": best["askQty"],
+        "T": best["time"],
+        "E": now,
+    }
 
 
 class DepthTopic(Topic):
@@ -122,8 +120,8 @@ class DepthTopic(Topic):
             "U": min(before + 1, self._last),
             "u": self._last,
             "pu": before,
-            "b": _pairs(bids),
-            "a": _pairs(asks),
+            "b": levels(self.state, bids),
+            "a": levels(self.state, asks),
         }
 
     def rows(self) -> Iterable[Row]:
@@ -156,8 +154,8 @@ class DiffTopic(Topic):
             "U": before + 1,
             "u": self._last,
             "pu": before,
-            "b": _pairs(changed_bids),
-            "a": _pairs(changed_asks),
+            "b": levels(self.state, changed_bids),
+            "a": levels(self.state, changed_asks),
         }
 
 
@@ -188,14 +186,19 @@ class TradesTopic(Topic):
     def heard(self, event: MarketEvent) -> bool:
         if not isinstance(event, Traded):
             return False
-        number, size = ids.trade_number(self.state), text(event.size)
+        spec = self.state.spec
+        number, price, size = (
+            ids.trade_number(self.state),
+            numbers.price(spec, event.price),
+            numbers.size(spec, event.size),
+        )
         row: Row = {"e": "trade" if self._one else "aggTrade", "E": self.now()}
         if self._one:
-            row |= {"T": event.ts_ns // MILLISECOND, "s": event.symbol, "t": number}
-            row |= {"p": text(event.price), "q": size, "X": "MARKET"}
+            row |= {"T": ms(event.ts_ns), "s": event.symbol, "t": number}
+            row |= {"p": price, "q": size, "X": "MARKET"}
         else:
-            row |= {"s": event.symbol, "a": number, "p": text(event.price), "q": size}
-            row |= {"f": number, "l": number, "T": event.ts_ns // MILLISECOND}
+            row |= {"s": event.symbol, "a": number, "p": price, "q": size}
+            row |= {"f": number, "l": number, "T": ms(event.ts_ns)}
         row["m"] = event.side == "sell"
         self._fresh.append(row)
         return True
@@ -206,6 +209,15 @@ class TradesTopic(Topic):
 
 
 # prices
+
+_MINI = {
+    "c": "lastPrice", "o": "openPrice", "h": "highPrice", "l": "lowPrice", "v": "volume", "q": "quoteVolume"
+}  # fmt: skip
+_TICKER = {
+    "p": "priceChange", "P": "priceChangePercent", "w": "weightedAvgPrice", "c": "lastPrice", "Q": "lastQty",
+    "o": "openPrice", "h": "highPrice", "l": "lowPrice", "v": "volume", "q": "quoteVolume", "O": "openTime",
+    "C": "closeTime", "F": "firstId", "L": "lastId", "n": "count",
+}  # fmt: skip
 
 
 class MarkTopic(Topic):
@@ -223,11 +235,11 @@ def mark_row(state: MarketState, now: int) -> Row:
         "e": "markPriceUpdate",
         "E": now,
         "s": state.symbol,
-        "p": text(state.mark),
-        "i": text(state.index),
-        "P": text(state.index),
-        "r": text(state.funding_rate),
-        "T": state.next_funding_ns // MILLISECOND,
+        "p": numbers.money(state.mark),
+        "i": numbers.money(state.index),
+        "P": numbers.money(state.index),
+        "r": numbers.money(state.funding_rate),
+        "T": ms(state.next_funding_ns),
     }
 
 
@@ -247,43 +259,13 @@ class TickerTopic(Topic):
 
 
 def mini_row(state: MarketState, now: int) -> Row:
-    return {
-        "e": "24hrMiniTicker",
-        "E": now,
-        "s": state.symbol,
-        "c": text(state.last),
-        "o": text(state.open_24h),
-        "h": text(state.high_24h),
-        "l": text(state.low_24h),
-        "v": text(state.base_volume),
-        "q": text(state.quote_volume),
-    }
+    day = market_data.day(state)
+    return {"e": "24hrMiniTicker", "E": now, "s": state.symbol} | {to: day[of] for to, of in _MINI.items()}
 
 
 def ticker_row(state: MarketState, now: int) -> Row:
-    start, volume, count = state.open_24h, state.base_volume, state.minutes.trades
-    change = state.last - start
-    newest = ids.trade_number(state)
-    return {
-        "e": "24hrTicker",
-        "E": now,
-        "s": state.symbol,
-        "p": text(change),
-        "P": text((change / start * 100).quantize(_CENT)) if start else "0",
-        "w": text(divided(state.quote_volume, volume).quantize(state.spec.tick / 100)) if volume else "0",
-        "c": text(state.last),
-        "Q": text(state.trades[-1].size) if state.trades else "0",
-        "o": text(start),
-        "h": text(state.high_24h),
-        "l": text(state.low_24h),
-        "v": text(volume),
-        "q": text(state.quote_volume),
-        "O": state.minutes.candles[0].open_ns // MILLISECOND,
-        "C": state.ts_ns // MILLISECOND,
-        "F": newest - count + 1 if count else -1,
-        "L": newest if count else -1,
-        "n": count,
-    }
+    day = market_data.day(state)
+    return {"e": "24hrTicker", "E": now, "s": state.symbol} | {to: day[of] for to, of in _TICKER.items()}
 
 
 TICKERS: dict[str, Callable[[MarketState, int], Row]] = {"ticker": ticker_row, "miniTicker": mini_row}
@@ -354,7 +336,7 @@ def force_row(order: Order, now: int) -> Row:
         "X": "FILLED",
         "l": text(order.filled),
         "z": text(order.filled),
-        "T": order.updated_ns // MILLISECOND,
+        "T": ms(order.updated_ns),
     }
     return {"e": "forceOrder", "E": now, "o": inner}
 
