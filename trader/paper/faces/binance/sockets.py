@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections import Counter
+from collections import Counter, deque
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
@@ -22,6 +22,7 @@ from trader.paper.faults.wire import Wire
 
 MOST_CONNECTIONS = 5000
 LONGEST_FRAME = 65_536
+_MOST_PINGS = 16
 
 
 class SocketFace(ABC):
@@ -92,7 +93,7 @@ class Connection(ABC):
         self._limits = house.limits
         self._socket = socket
         self._frames = Paces(house.limits.binance_ws_messages_per_s, 1.0)
-        self._pinged: set[bytes] = set()
+        self._pinged: deque[bytes] = deque(maxlen=_MOST_PINGS)
         self._heartbeat: asyncio.TimerHandle | None = None
         self._deadline: asyncio.TimerHandle | None = None
 
@@ -100,9 +101,11 @@ class Connection(ABC):
     async def heard(self, data: str) -> None:
         """One text frame."""
 
+    @abstractmethod
     def opened(self) -> None:
         """The handshake is done."""
 
+    @abstractmethod
     def forget(self) -> None:
         """Leave everything that this connection hears."""
 
@@ -166,7 +169,7 @@ class Connection(ABC):
     def _ping(self) -> None:
         loop = asyncio.get_running_loop()
         payload = str(clock.now_ms()).encode()
-        self._pinged.add(payload)
+        self._pinged.append(payload)
         self.outbox.beat(payload, ping=True)
         self._heartbeat = loop.call_later(self._limits.binance_ws_ping_s, self._ping)
         if self._deadline is None and self._limits.binance_ws_pong_s:
