@@ -100,6 +100,32 @@ class PlanKind(StrEnum):
         return self in (PlanKind.POS_PROFIT, PlanKind.POS_LOSS)
 
 
+class Upkeep(StrEnum):
+    """By which rule a position's maintenance is reckoned (:mod:`trader.paper.engine.maths`).
+
+    ``RATE_AND_FEE``: rate and taker fee of the entry value's tier. ``BRACKET``: rate of the tier of the
+    notional at mark, less what makes it continuous from tier to tier, without the fee.
+    """
+
+    RATE_AND_FEE = "rate_and_fee"
+    BRACKET = "bracket"
+
+
+class House(msgspec.Struct, frozen=True, kw_only=True):
+    """What the kind of an account decides inside the engine.
+
+    ``strict_reduce_only``: a reduce-only order is refused when it would leave an older order of the same
+    side to open what the account cannot pay.
+    """
+
+    upkeep: Upkeep = Upkeep.RATE_AND_FEE
+    strict_reduce_only: bool = False
+
+
+_PLAIN = House()
+_HOUSES = {"binance": House(upkeep=Upkeep.BRACKET, strict_reduce_only=True)}
+
+
 class Reference(StrEnum):
     """Which price a trigger watches."""
 
@@ -324,6 +350,7 @@ class Position(msgspec.Struct, kw_only=True):
     closed_value: Decimal = ZERO
     auto_margin: bool = False
     funded_ns: int = 0
+    upkeep: Upkeep = Upkeep.RATE_AND_FEE
 
     @property
     def entry(self) -> Decimal:
@@ -490,6 +517,10 @@ class AccountRecord(msgspec.Struct, kw_only=True):
         if not self.unified:
             return wallet
         return FUTURES_WALLET if coin == QUOTE_COIN else SPOT_WALLET
+
+    @property
+    def house(self) -> House:
+        return _HOUSES.get(self.kind, _PLAIN)
 
     def __repr__(self) -> str:
         return f"AccountRecord(id={self.id}, kind={self.kind!r}, label={self.label!r})"
