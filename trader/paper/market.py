@@ -254,7 +254,7 @@ class MarketHub:
         state.trade_count += 1
         trade = PublicTrade(price, size, side, trade_id or str(10**12 + state.trade_count), ns)
         state.trades.append(trade)
-        state.minutes.add(price, size, ns)
+        state.minutes.add(price, size, ns, bought=side == "buy")
         self._emit(Traded(state, price, size, side, trade.trade_id, ns))
 
     def feed_book(self, state: MarketState, ns: int) -> None:

@@ -131,7 +131,7 @@ class Kind(StrEnum):
     SPOT_FEE = "spot_fee"
 
 
-#: The wallets of an account, as the ledger calls them.
+#: The wallets of an account, as the ledger calls them. A unified account's USDT is in the first, spot or not.
 FUTURES_WALLET = "futures"
 SPOT_WALLET = "spot"
 #: What the futures wallet holds.
@@ -457,8 +457,10 @@ class AccountRecord(msgspec.Struct, kw_only=True):
     """What is stored of an account. The secret and the passphrase never leave the state file and the answer to their creation.
 
     ``wallet`` is the futures wallet, ``spot`` the coins of the spot wallet (what orders have locked
-    included), ``spot_ns`` when each of them last changed. ``second_key`` is a Binance account's key for requests
-    signed with the private half of ``public_key`` (Ed25519, PEM), "" when it has none.
+    included), ``spot_ns`` when each of them last changed. A unified account has one wallet: ``wallet`` is
+    its USDT, for contracts and spot alike, and ``spot`` the other coins beside it.
+
+    ``second_key`` is a Binance account's key for requests signed with the private half of ``public_key`` (Ed25519, PEM), "" when it has none.
     """
 
     id: int
@@ -477,6 +479,17 @@ class AccountRecord(msgspec.Struct, kw_only=True):
     spot_ns: dict[str, int] = {}
     second_key: str = ""
     public_key: str = ""
+
+    @property
+    def unified(self) -> bool:
+        """Contracts and spot share one wallet of USDT."""
+        return self.kind is AccountKind.UNIFIED
+
+    def home(self, wallet: str, coin: str) -> str:
+        """The wallet that holds the coin; ``wallet`` is the one that was named."""
+        if not self.unified:
+            return wallet
+        return FUTURES_WALLET if coin == QUOTE_COIN else SPOT_WALLET
 
     def __repr__(self) -> str:
         return f"AccountRecord(id={self.id}, kind={self.kind!r}, label={self.label!r})"

@@ -88,11 +88,11 @@ def check(
     if new.preset != Preset() and len(account.spot.plans) >= MOST_PLANS:
         raise Refused(Reason.TOO_MANY_PLANS, str(MOST_PLANS))
     ticket = _ticket(account, pit, new)
-    free = account.spot.available(state.spec.quote if new.side is Side.BUY else state.spec.base)
+    available = free(core, account, state.spec.quote if new.side is Side.BUY else state.spec.base)
     if replacing is not None:
-        free = plus(free, replacing.locked)
-    if _needed(new, ticket) > free:
-        raise Refused(Reason.NO_BALANCE, text(max(ZERO, free)))
+        available = plus(available, replacing.locked)
+    if _needed(new, ticket) > available:
+        raise Refused(Reason.NO_BALANCE, text(max(ZERO, available)))
     return ticket
 
 
@@ -201,6 +201,13 @@ def _affordable(left: Decimal, price: Decimal, step: Decimal) -> Decimal:
     return minus(part, step) if times(price, part) > left else part
 
 
+def free(core: Core, account: Account, coin: str) -> Decimal:
+    """What an order may spend. A unified account's USDT also stands for margins and crossed losses: may be negative."""
+    if account.record.unified and coin == QUOTE_COIN:
+        return account.funds(core.mark).free
+    return account.spot.available(coin)
+
+
 # locks
 
 
@@ -209,6 +216,17 @@ def needed(order: SpotOrder) -> Decimal:
     if order.side is Side.SELL:
         return order.remaining
     return order.budget if order.budget else times(order.price, order.remaining)
+
+
+def affords(core: Core, account: Account, order: SpotOrder, size: Decimal) -> bool:
+    """Whether it can still pay for ``size`` of its remainder, what it has set aside included.
+
+    Always, where nothing else draws on what orders lock. In a unified account losses and funding do.
+    """
+    if not (account.record.unified and order.pays == QUOTE_COIN):
+        return True
+    part = size if order.side is Side.SELL else order.budget or times(order.price, size)
+    return part <= plus(free(core, account, order.pays), order.locked)
 
 
 def reserve(core: Core, account: Account, order: SpotOrder) -> None:

@@ -166,6 +166,7 @@ class SpotDesk:
         for _ in range(_MOST_ROUNDS):
             busy = spot_orders.SpotPit(core, state).touched() if moved else False
             busy |= spot_triggers.fire(core, state)
+            busy |= liquidation.judge(core)
             if not busy:
                 return
 

@@ -14,7 +14,16 @@ import msgspec
 
 from shared.domain.order import OrderType, PositionSide, Side
 from trader.paper.contract import SPOT
-from trader.paper.engine.model import AccountRecord, Force, MarginMode, Order, PositionMode, Preset, SelfTrade
+from trader.paper.engine.model import (
+    QUOTE_COIN,
+    AccountRecord,
+    Force,
+    MarginMode,
+    Order,
+    PositionMode,
+    Preset,
+    SelfTrade,
+)
 from trader.paper.engine.money import ZERO, minus, plus
 
 
@@ -184,7 +193,8 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True):
 class SpotHoldings:
     """The spot side of one account in memory: its coins, its live orders and plans.
 
-    ``locked`` is per coin what resting and waiting orders have set aside.
+    ``locked`` is per coin what resting and waiting orders have set aside. A unified account's USDT is
+    its one wallet; margins bind it too, so what it can spend is :func:`trader.paper.engine.spot.free`.
     """
 
     __slots__ = ("clients", "locked", "orders", "plan_clients", "plans", "record")
@@ -198,12 +208,14 @@ class SpotHoldings:
         self.locked: dict[str, Decimal] = {}
 
     def total(self, coin: str) -> Decimal:
-        return self.record.spot.get(coin, ZERO)
+        record = self.record
+        return record.wallet if record.unified and coin == QUOTE_COIN else record.spot.get(coin, ZERO)
 
     def frozen(self, coin: str) -> Decimal:
         return self.locked.get(coin, ZERO)
 
     def available(self, coin: str) -> Decimal:
+        """What no spot order locks."""
         return minus(self.total(coin), self.frozen(coin))
 
     def lock(self, coin: str, amount: Decimal) -> None:

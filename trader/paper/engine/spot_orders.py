@@ -207,9 +207,13 @@ class SpotPit(Pit):
         execute(self.core, self.core.accounts[own.account], own, price, size, taker=True)
 
     def fill(self, order: Order, most: Decimal) -> Decimal:
-        """What it needs was set aside: it always can."""
+        """What it needs was set aside; one that cannot pay all the same is cancelled."""
         own, size = self.core.spot.orders[order.id], min(most, order.remaining)
-        execute(self.core, self.core.accounts[own.account], own, own.price, size, taker=False)
+        account = self.core.accounts[own.account]
+        if not spot.affords(self.core, account, own, size):
+            cancel(self.core, account, own, "insufficient_balance")
+            return ZERO
+        execute(self.core, account, own, own.price, size, taker=False)
         return size
 
     def cancel(self, order: Order, reason: str) -> None:
@@ -224,8 +228,11 @@ class SpotPit(Pit):
 def activate(core: Core, account: Account, order: SpotOrder, state: MarketState) -> bool:
     """Its trigger was reached: a waiting order goes to market. False: nothing to trade with, it waits on.
 
-    What it needs has been set aside all along, so it cannot fail for want of money.
+    What it needs has been set aside all along; where losses have used it up all the same it is cancelled.
     """
+    if not spot.affords(core, account, order, order.remaining):
+        cancel(core, account, order, "insufficient_balance")
+        return True
     pit, taker, rests = SpotPit(core, state), taker_of(order), False
     if order.type is OrderType.MARKET:
         if order.budget:
