@@ -211,6 +211,7 @@ def closed_by(side: Side) -> PositionSide:
 class Preset(msgspec.Struct, frozen=True, kw_only=True):
     """Protection that rides on an order; ``None`` = none. Execute price ``None`` = market.
 
+    ``paired``: the two become one, of which the one that is executed takes the other with it.
     On a trailing entry the two values are percentages of the price at which it will trade.
     """
 
@@ -220,6 +221,7 @@ class Preset(msgspec.Struct, frozen=True, kw_only=True):
     stop_loss_execute: Decimal | None = None
     take_profit_reference: Reference = Reference.LAST
     stop_loss_reference: Reference = Reference.LAST
+    paired: bool = False
 
 
 class NewOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -379,7 +381,8 @@ class Plan(msgspec.Struct, kw_only=True):
 
     Conditional orders have ``trade`` (the true side), ``hedge_close``, ``reduce_only`` and
     ``preset``. ``rising`` tells from which side the price must come to their trigger, and to that of
-    any trailing plan. A trailing plan that has reached it is ``active``: it fires when the price turns
+    any trailing plan. ``sibling`` is the other half of a take profit and stop loss that belong together:
+    when one is executed the other is cancelled. A trailing plan that has reached it is ``active``: it fires when the price turns
     ``ratio`` percent away from its ``extreme`` since then (as last stored: the index holds the live one).
     """
 
@@ -411,6 +414,7 @@ class Plan(msgspec.Struct, kw_only=True):
     executed_size: Decimal = ZERO
     failure: str = ""
     self_trade: SelfTrade = SelfTrade.NONE
+    sibling: int = 0
 
     @property
     def fires_above(self) -> bool:

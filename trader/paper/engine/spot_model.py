@@ -52,6 +52,8 @@ class SpotPlanState(StrEnum):
 class NewSpotOrder(msgspec.Struct, frozen=True, kw_only=True):
     """An order as a face hands it in. ``by_value``: ``size`` is what a market buy spends, in quote currency.
 
+    ``filled`` is what an order that is changed has traded of its ``size``.
+
     ``trigger`` makes it a take-profit or stop-loss order that waits, with its money locked, until the
     last price comes to it.
     """
@@ -69,6 +71,7 @@ class NewSpotOrder(msgspec.Struct, frozen=True, kw_only=True):
     preset: Preset = Preset()
     point: str = "API"
     origin: Origin = Origin.CLIENT
+    filled: Decimal = ZERO
 
 
 class SpotOrder(Order, kw_only=True):
@@ -164,7 +167,10 @@ class SpotPlan(msgspec.Struct, kw_only=True):
 
 
 class Bill(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of the spot statement: ``size`` came or went, ``fee`` (negative) with it; ``balance`` after both."""
+    """One line of the spot statement: ``size`` came or went, ``fee`` (negative) with it; ``balance`` after both.
+
+    ``symbol`` is that of a trade.
+    """
 
     id: int
     account: int
@@ -175,6 +181,7 @@ class Bill(msgspec.Struct, frozen=True, kw_only=True):
     fee: Decimal
     balance: Decimal
     ns: int
+    symbol: str = ""
 
 
 class Transfer(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,6 +16,7 @@ from trader.paper.engine.index import PriceIndex
 from trader.paper.engine.model import Order, Source, State
 from trader.paper.engine.money import ZERO, plus, times
 from trader.paper.engine.pit import Pit, taker_of
+from trader.paper.engine.refusals import Reason, Refused
 from trader.paper.engine.spot_model import NewSpotOrder, SpotFill, SpotOrder
 from trader.paper.market import MarketState
 
@@ -78,6 +79,43 @@ def _enter(pit: SpotPit, account: Account, order: SpotOrder, meeting: Meeting, *
         rest(pit.core, account, order, pit.ahead_of(order))
     elif order.live:
         cancel(pit.core, account, order)
+
+
+def amend(core: Core, account: Account, order: SpotOrder, size: Decimal, price: Decimal) -> None:
+    """Another size (what has traded included) and price for a resting limit order, which stays the same order.
+
+    It is judged as a new one would be; a refusal leaves it as it was. At another price or with a greater
+    size it goes to the end of the queue, and trades what it meets there. It is cancelled instead when
+    nothing is left to trade, or when it is post-only and would take.
+    """
+    if order.type is not OrderType.LIMIT or order.id not in core.spot.resting:
+        raise Refused(Reason.NOT_MODIFIABLE, str(order.id))
+    if (size, price) == (order.size, order.price):
+        raise Refused(Reason.NOTHING_CHANGED)
+    if size <= order.filled:
+        raise Refused(Reason.NOT_MODIFIABLE, str(order.id))
+    pit = SpotPit(core, spot.market(core, order.symbol))
+    new = NewSpotOrder(
+        symbol=order.symbol,
+        side=order.side,
+        type=OrderType.LIMIT,
+        size=size,
+        price=price,
+        force=order.force,
+        self_trade=order.self_trade,
+        preset=order.preset,
+        filled=order.filled,
+    )
+    ticket = spot.check(core, account, new, pit, replacing=order)
+    smaller = price == order.price and size < order.size
+    unrest(core, account, order)
+    order.size, order.price, order.updated_ns = size, price, core.now_ns
+    core.batch.spot.order(order)
+    if smaller:
+        rest(core, account, order, order.ahead)
+        return
+    order.turn = core.next_id()
+    _enter(pit, account, order, ticket.meeting, rests=ticket.rests)
 
 
 # the book

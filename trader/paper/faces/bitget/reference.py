@@ -14,7 +14,7 @@ from trader.paper.market import MarketState
 
 #: What one account may hold of a symbol without tiers, and all accounts of a user together.
 _LARGEST_VALUE = Decimal(1_000_000)
-_USER_FACTOR = 5
+USER_FACTOR = 5
 
 
 @public("/api/v2/mix/market/open-interest")
@@ -63,7 +63,7 @@ def limit_row(state: MarketState) -> dict[str, str]:
     return {
         "symbol": state.symbol,
         "notionalValue": text(largest),
-        "totalNotionalValue": text(largest * _USER_FACTOR),
+        "totalNotionalValue": text(largest * USER_FACTOR),
     }
 
 

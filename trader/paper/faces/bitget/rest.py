@@ -28,6 +28,7 @@ from trader.paper.faces.bitget import (
     spot_plans,
     spot_public,
     tpsl,
+    v3,
 )
 from trader.paper.faces.bitget.auth import authenticate, check_kind
 from trader.paper.faces.bitget.calls import ROUTES, Call, Route
@@ -42,7 +43,7 @@ from trader.paper.wall import TRUE_WALL, Wall
 #: Importing them enters their routes.
 HANDLERS = (
     account, bills, margins, orders, planlists, plans, positions, public, reference, spot_account,
-    spot_orders, spot_plans, spot_public, tpsl,
+    spot_orders, spot_plans, spot_public, tpsl, *v3.HANDLERS,
 )  # fmt: skip
 
 log = logging.getLogger(__name__)

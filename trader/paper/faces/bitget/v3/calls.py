@@ -49,7 +49,7 @@ class Category(StrEnum):
 
 _MARKETS: dict[Category, Market] = {Category.FUTURES: FUTURES, Category.SPOT: SPOT}
 _NAMES = {category.value: category for category in Category}
-CATEGORIES = {market: category for category, market in _MARKETS.items()}
+CATEGORIES: dict[str, Category] = {market: category for category, market in _MARKETS.items()}
 
 
 def category(params: Params) -> Category:
