@@ -1,15 +1,14 @@
-"""The websocket: login, subscriptions, heartbeat, and an outbox that never grows without bound.
+"""The websocket: login, subscriptions, heartbeat. What waits to be written is in ``faces/outbox.py``.
 
 Public and private paths take every channel (some clients use one path for both); private ones need a
-login. A client that does not read loses its oldest market data, and its connection when private
-pushes pile up: it must then reconnect and ask over REST, as the venue itself prescribes.
+login.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -35,14 +34,13 @@ from trader.paper.faces.bitget.pushes import (
     pushes,
 )
 from trader.paper.faces.bitget.rest import RestFace
+from trader.paper.faces.outbox import Outbox
 from trader.paper.faults.stream import Line
 from trader.paper.faults.wire import Wire
 
 log = logging.getLogger(__name__)
 
 MOST_CONNECTIONS = 5000
-MOST_PUBLIC = 2000
-MOST_PRIVATE = 5000
 LONGEST_FRAME = 65_536
 _HOUR_S = 3600.0
 
@@ -65,12 +63,6 @@ _MARKETS = {"USDT-FUTURES": FUTURES, "SPOT": SPOT}
 _ALIASES = {"inst_type": "instType", "inst_id": "instId", "api_key": "apiKey"}
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
-
-
-class _Stream(str):
-    """A message of a channel whose messages build on each other; the first to go when a client is slow."""
-
-    __slots__ = ()
 
 
 class WsFace:
@@ -119,6 +111,9 @@ class WsFace:
     async def close(self) -> None:
         for connection in list(self.connections):
             await connection.hang_up(WSCloseCode.GOING_AWAY)
+
+    def count_drop(self) -> None:
+        self.dropped += 1
 
     def _on_stored(self, batches: list[Batch]) -> None:
         """Whole pictures (positions, account, equity) go out once for all of an account's batches."""
@@ -193,22 +188,22 @@ class Connection:
         self._line = Line(self._faults, wire.reset, self._deafen)
         self._public: dict[TopicKey, None] = {}
         self._private: dict[tuple[str, str], list[_Private]] = {}
-        self._outbox: deque[str | TopicKey] = deque()
-        self._latest: dict[TopicKey, str] = {}
-        self._wake = asyncio.Event()
+        self._outbox = Outbox(socket, wire, face.count_drop)
+        self._send = self._outbox.send
+        self.check_outbox = self._outbox.check
+        self.hang_up = self._outbox.hang_up
         self._frames = Paces(face.limits.ws_messages_per_s, 1.0)
         self._subscribes = Paces(face.limits.ws_subscribes_per_hour, _HOUR_S)
-        self._closing = False
 
     # reading
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
-        writer = loop.create_task(self._write())
+        writer = loop.create_task(self._outbox.write())
         limits = self.face.limits
-        life = loop.call_later(limits.ws_life_s, self._end_of_life) if limits.ws_life_s else None
+        life = loop.call_later(limits.ws_life_s, self._outbox.finish) if limits.ws_life_s else None
         try:
-            while not self._closing:
+            while not self._outbox.closing:
                 message = await self._socket.receive(timeout=limits.ws_idle_s or None)
                 if message.type is WSMsgType.TEXT:
                     await self._heard(message.data)
@@ -219,14 +214,13 @@ class Connection:
         finally:
             if life is not None:
                 life.cancel()
-            self._closing = True
-            self._wake.set()
+            self._outbox.finish()
             await writer
 
     async def _heard(self, data: str) -> None:
         if self._frames.over(None):
             self._fail(30006)
-            self._closing = True
+            self._outbox.closing = True
             return
         if data == "ping":
             self._wire.stamps()
@@ -295,7 +289,7 @@ class Connection:
         code = self._check_login(_plain(arg))
         if code:
             self._fail(code)
-            self._closing = True
+            self._outbox.closing = True
             return
         self._send('{"event":"login","code":0,"msg":""}')
 
@@ -407,32 +401,12 @@ class Connection:
     def push_public(self, key: TopicKey, message: str, *, latest: bool) -> None:
         """Market data: a whole picture replaces its unsent elder, a full outbox loses its oldest."""
         if self._faults.channels or self._line.busy:
-            self._line.push(key[2], self._number, message, self._emit_public)
+            self._line.push(key[2], self._number, message, self._outbox.stream)
             return
         if latest:
-            waiting = key in self._latest
-            self._latest[key] = message
-            if waiting:
-                return
-        self._append_public(key if latest else _Stream(message))
-
-    def _emit_public(self, message: str) -> None:
-        self._append_public(_Stream(message))
-
-    def _append_public(self, item: str | TopicKey) -> None:
-        self._outbox.append(item)
-        if len(self._outbox) > MOST_PUBLIC:
-            self._drop_oldest()
-        self._wake.set()
-
-    def _drop_oldest(self) -> None:
-        for at, item in enumerate(self._outbox):
-            if isinstance(item, _Stream | tuple):
-                del self._outbox[at]
-                if isinstance(item, tuple):
-                    del self._latest[item]
-                self.face.dropped += 1
-                return
+            self._outbox.latest(key, message)
+        else:
+            self._outbox.stream(message)
 
     @property
     def channels(self) -> Iterable[tuple[str, str]]:
@@ -447,15 +421,6 @@ class Connection:
                 wanted = _chosen(push, market, subscribed.symbol)
                 if wanted is not None:
                     self._push(push.channel, frame("snapshot", subscribed.arg, wanted))
-
-    def check_outbox(self) -> None:
-        """Cut a client that does not read."""
-        if len(self._outbox) > MOST_PUBLIC + MOST_PRIVATE:
-            log.warning("a private websocket does not read: cut")
-            self._outbox.clear()
-            self._latest.clear()
-            if self._wire.transport is not None:
-                self._wire.transport.abort()
 
     def _acknowledge(self, event: str, received: dict[str, Any]) -> None:
         self._send(_encode({"event": event, "arg": received}).decode())
@@ -479,34 +444,6 @@ class Connection:
 
     def _deafen(self) -> None:
         self._wire.deaf = True
-
-    def _send(self, message: str) -> None:
-        self._outbox.append(message)
-        self._wake.set()
-
-    async def _write(self) -> None:
-        """Empty the outbox; after the last word of a closing connection, close it."""
-        try:
-            while True:
-                while self._outbox:
-                    item = self._outbox.popleft()
-                    await self._socket.send_str(self._latest.pop(item) if isinstance(item, tuple) else item)
-                if self._closing:
-                    break
-                self._wake.clear()
-                await self._wake.wait()
-        except ConnectionError:
-            self._closing = True  # the client is gone
-        await self._socket.close()
-
-    def _end_of_life(self) -> None:
-        self._closing = True
-        self._wake.set()
-
-    async def hang_up(self, code: WSCloseCode) -> None:
-        self._closing = True
-        self._wake.set()
-        await self._socket.close(code=code)
 
 
 def _plain(arg: dict[str, Any]) -> dict[str, Any]:
