@@ -116,7 +116,7 @@ def test_a_resting_buy_that_losses_have_eaten_is_cancelled_when_it_is_met() -> N
     bench.order(account, "sell", "0.1", mode=CROSSED, reduce=True)  # 700 lost
     assert account.record.wallet < order.locked
     bench.to(48_990)
-    assert (order.state, order.cancel_reason, order.filled) == (State.CANCELED, "insufficient_balance", ZERO)
+    assert (order.state, order.cancel_reason, order.filled) == (State.CANCELED, "insufficient_margin", ZERO)
     assert account.record.wallet > 0
 
 
@@ -127,7 +127,7 @@ def test_a_waiting_buy_that_losses_have_eaten_is_cancelled_when_it_is_triggered(
     bench.move(BTC, 43_000)
     bench.order(account, "sell", "0.1", mode=CROSSED, reduce=True)
     bench.to(51_000)
-    assert (order.state, order.cancel_reason, order.filled) == (State.CANCELED, "insufficient_balance", ZERO)
+    assert (order.state, order.cancel_reason, order.filled) == (State.CANCELED, "insufficient_margin", ZERO)
     assert account.spot.locked == {}
 
 
