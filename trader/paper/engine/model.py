@@ -541,7 +541,6 @@ _PLAIN = AccountRules()
 _RULES = {
     AccountKind.UNIFIED: AccountRules(leverage=20, client_id=r"[.A-Z:/a-z0-9_-]{1,32}"),
     AccountKind.BINANCE: AccountRules(
-        leverage=20,
         client_id=r"[.A-Z:/a-z0-9_-]{1,36}",
         upkeep=Upkeep.BRACKET,
         strict_reduce_only=True,

@@ -254,8 +254,8 @@ async def test_pages_go_on_below_the_cursor(client: Unified) -> None:
 
 
 async def test_a_modified_order_keeps_its_id_on_both_markets(client: Unified) -> None:
-    for order in (BTC, SPOT):
-        order = order | {"side": "buy", "orderType": "limit"}
+    for market in (BTC, SPOT):
+        order = market | {"side": "buy", "orderType": "limit"}
         placed = (await client.call("trade/place-order", **order, qty="0.01", price="59000")).data
         which = {"orderId": placed["orderId"]}
         assert (await client.call("trade/modify-order", **which)).code == "400172"
@@ -284,8 +284,8 @@ async def test_reduce_only_orders_are_not_modified(client: Unified) -> None:
 
 
 async def test_a_countdown_cancels_both_markets_unless_it_is_put_off(client: Unified) -> None:
-    for order in (BTC, SPOT):
-        order = order | {"side": "buy", "orderType": "limit", "qty": "0.01", "price": "59000"}
+    for market in (BTC, SPOT):
+        order = market | {"side": "buy", "orderType": "limit", "qty": "0.01", "price": "59000"}
         assert (await client.call("trade/place-order", **order)).code == "00000"
     for seconds, code in (("4", "400172"), ("61", "400172"), ("", "400172"), ("30", "00000")):
         assert (await client.call("trade/countdown-cancel-all", countdown=seconds)).code == code
