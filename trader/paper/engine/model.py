@@ -148,10 +148,13 @@ class Upkeep(StrEnum):
 class AccountRules(msgspec.Struct, frozen=True, kw_only=True):
     """What the kind of an account decides inside the engine.
 
-    ``strict_reduce_only``: a reduce-only order is refused when it would leave an older order of the same
+    ``leverage`` is that of a symbol whose was never set (or the symbol's maximum),
+    ``client_id`` the pattern of the ids that clients give. ``strict_reduce_only``: a reduce-only order is refused when it would leave an older order of the same
     side to open what the account cannot pay.
     """
 
+    leverage: int = 10
+    client_id: str = r"[0-9A-Za-z_:#\-+ ]{1,64}"
     upkeep: Upkeep = Upkeep.RATE_AND_FEE
     strict_reduce_only: bool = False
 
@@ -535,7 +538,14 @@ class AccountKind(StrEnum):
 
 
 _PLAIN = AccountRules()
-_RULES = {AccountKind.BINANCE: AccountRules(upkeep=Upkeep.BRACKET, strict_reduce_only=True)}
+_RULES = {
+    AccountKind.UNIFIED: AccountRules(leverage=20, client_id=r"[.A-Z:/a-z0-9_-]{1,32}"),
+    AccountKind.BINANCE: AccountRules(
+        client_id=r"[.A-Z:/a-z0-9_-]{1,36}",
+        upkeep=Upkeep.BRACKET,
+        strict_reduce_only=True,
+    ),
+}
 
 
 class AccountRecord(msgspec.Struct, kw_only=True):

@@ -26,8 +26,11 @@ UNIFIED = AccountKind.UNIFIED
 
 
 def one(futures: str = "10000", **coins: str) -> tuple[SpotBench, Account]:
+    """At 10x."""
     bench = SpotBench()
-    return bench, bench.rich(futures, kind=UNIFIED, **coins)
+    account = bench.rich(futures, kind=UNIFIED, **coins)
+    bench.engine.set_leverage(account, BTC, 10)
+    return bench, account
 
 
 def test_deposits_of_either_wallet_are_one_balance() -> None:
