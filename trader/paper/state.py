@@ -431,11 +431,14 @@ class SqliteStore:
         filters = (
             (query.symbol, "symbol = ?"),
             (query.before, "id < ?"),
+            (query.first, "id >= ?"),
             (query.since_ns, "ns >= ?"),
             (query.until_ns, "ns <= ?"),
             (query.kind, "kind = ?"),
         )
-        return self._rows.page(kind, table, account, filters, limit=query.limit, extra=extra, given=given)
+        return self._rows.page(
+            kind, table, account, filters, limit=query.limit, extra=extra, given=given, upward=query.upward
+        )
 
 
 def _plan_row(plan: Plan) -> Row:

@@ -145,15 +145,20 @@ class Upkeep(StrEnum):
     BRACKET = "bracket"
 
 
-class AccountRules(msgspec.Struct, frozen=True, kw_only=True):
+class House(msgspec.Struct, frozen=True, kw_only=True):
     """What the kind of an account decides inside the engine.
 
     ``strict_reduce_only``: a reduce-only order is refused when it would leave an older order of the same
-    side to open what the account cannot pay.
+    side to open what the account cannot pay. ``leverage``: of a symbol for which none was set.
+    ``leverage_beside_orders``: it may be changed while orders rest. ``client_id``: what a client may call
+    its order, a pattern.
     """
 
     upkeep: Upkeep = Upkeep.RATE_AND_FEE
     strict_reduce_only: bool = False
+    leverage: int = 10
+    leverage_beside_orders: bool = False
+    client_id: str = r"[0-9A-Za-z_:#\-+ ]{1,64}\Z"
 
 
 class Reference(StrEnum):
@@ -489,7 +494,7 @@ class Bill(msgspec.Struct, kw_only=True):
     """One line of the statement. ``amount`` and ``fee`` are signed and exclude each other.
 
     Together they are what the wallet gained; for moves of margin inside the wallet ``amount`` is what
-    the position's margin gained. ``balance`` is the wallet afterwards.
+    the position's margin gained, and ``side`` is that position. ``balance`` is the wallet afterwards.
     """
 
     id: int
@@ -501,6 +506,7 @@ class Bill(msgspec.Struct, kw_only=True):
     fee: Decimal
     balance: Decimal
     coin: str = "USDT"
+    side: PositionSide | None = None
 
 
 class ClientIds(StrEnum):
@@ -530,8 +536,16 @@ class AccountKind(StrEnum):
     BINANCE = "binance"
 
 
-_PLAIN = AccountRules()
-_RULES = {AccountKind.BINANCE: AccountRules(upkeep=Upkeep.BRACKET, strict_reduce_only=True)}
+_PLAIN = House()
+_HOUSES = {
+    AccountKind.BINANCE: House(
+        upkeep=Upkeep.BRACKET,
+        strict_reduce_only=True,
+        leverage=20,
+        leverage_beside_orders=True,
+        client_id=r"[.A-Za-z:/0-9_-]{1,36}\Z",
+    )
+}
 
 
 class AccountRecord(msgspec.Struct, kw_only=True):
@@ -562,8 +576,8 @@ class AccountRecord(msgspec.Struct, kw_only=True):
     public_key: str = ""
 
     @property
-    def rules(self) -> AccountRules:
-        return _RULES.get(self.kind, _PLAIN)
+    def house(self) -> House:
+        return _HOUSES.get(self.kind, _PLAIN)
 
     def __repr__(self) -> str:
         return f"AccountRecord(id={self.id}, kind={self.kind!r}, label={self.label!r})"
