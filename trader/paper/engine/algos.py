@@ -101,11 +101,11 @@ def check(core: Core, account: Account, new: NewAlgo) -> MarketState:
         raise Refused(Reason.MODE_MISMATCH)
     if new.expires_ns and new.expires_ns <= core.now_ns:
         raise Refused(Reason.BAD_VALUE, "expires")
+    _check_prices(state, new)
     if new.closes_all:
         _check_closing(account, new)
     else:
         _check_size(state, new)
-    _check_prices(state, new)
     plans.check_room(account, new.symbol, new.kind)
     return state
 
