@@ -103,9 +103,10 @@ class Source(StrEnum):
 
 
 class PlanKind(StrEnum):
-    """Two families: conditional orders (the first two) and protection of a position.
+    """Three families: conditional orders (the first two), protection of a position, and algo orders.
 
-    ``POS_*`` guard the whole position, the others a part of it. ``TRACK`` and ``MOVING`` trail.
+    ``POS_*`` guard the whole position, the others a part of it. ``TRACK``, ``MOVING`` and ``ALGO_TRAIL`` trail.
+    Algo orders (:mod:`trader.paper.engine.algos`) need no position; what became of their order is followed.
     """
 
     NORMAL = "normal_plan"
@@ -115,15 +116,22 @@ class PlanKind(StrEnum):
     POS_LOSS = "pos_loss"
     PROFIT = "profit_plan"
     LOSS = "loss_plan"
+    ALGO_STOP = "algo_stop"
+    ALGO_PROFIT = "algo_profit"
+    ALGO_TRAIL = "algo_trail"
+
+    @property
+    def algo(self) -> bool:
+        return self in (PlanKind.ALGO_STOP, PlanKind.ALGO_PROFIT, PlanKind.ALGO_TRAIL)
 
     @property
     def protects(self) -> bool:
-        """False for conditional orders, which need no position."""
-        return self not in (PlanKind.NORMAL, PlanKind.TRACK)
+        """False for conditional and algo orders, which need no position."""
+        return self not in (PlanKind.NORMAL, PlanKind.TRACK) and not self.algo
 
     @property
     def trails(self) -> bool:
-        return self in (PlanKind.TRACK, PlanKind.MOVING)
+        return self in (PlanKind.TRACK, PlanKind.MOVING, PlanKind.ALGO_TRAIL)
 
     @property
     def takes_profit(self) -> bool:
@@ -145,7 +153,7 @@ class Upkeep(StrEnum):
     BRACKET = "bracket"
 
 
-class AccountRules(msgspec.Struct, frozen=True, kw_only=True):
+class House(msgspec.Struct, frozen=True, kw_only=True):
     """What the kind of an account decides inside the engine.
 
     ``strict_reduce_only``: a reduce-only order is refused when it would leave an older order of the same
@@ -175,6 +183,12 @@ class PlanState(StrEnum):
     CANCELLED = "cancelled"
     EXPIRED = "expired"
     """Ended by the exchange before it was triggered."""
+    TRIGGERING = "triggering"
+    """Never kept: its price has come, its order is about to be placed."""
+    TRIGGERED = "triggered"
+    """Its order is there and has not ended."""
+    FINISHED = "finished"
+    """Its order has ended."""
 
 
 class Kind(StrEnum):
@@ -436,6 +450,10 @@ class Plan(msgspec.Struct, kw_only=True):
     ``preset``. ``rising`` tells from which side the price must come to their trigger, and to that of
     any trailing plan. A trailing plan that has reached it is ``active``: it fires when the price turns
     ``ratio`` percent away from its ``extreme`` since then (as last stored: the index holds the live one).
+
+    Algo orders have what their order will have (``force``, ``match``, ``expires_ns``), whether it closes all
+    that is held then (``closes_all``, with ``size`` 0), and whether it may trade while last and mark price
+    are far apart (``price_protect``). ``failure`` is a :class:`Reason` or :class:`Ended`.
     """
 
     id: int
@@ -466,6 +484,14 @@ class Plan(msgspec.Struct, kw_only=True):
     executed_size: Decimal = ZERO
     failure: str = ""
     self_trade: SelfTrade = SelfTrade.NONE
+    force: Force = Force.GTC
+    match: PriceMatch = PriceMatch.NONE
+    expires_ns: int = 0
+    closes_all: bool = False
+    price_protect: bool = False
+    triggered_ns: int = 0
+    executed_price: Decimal = ZERO
+    failure_detail: str = ""
 
     @property
     def fires_above(self) -> bool:
@@ -576,8 +602,8 @@ class AccountRecord(msgspec.Struct, kw_only=True):
     public_key: str = ""
 
     @property
-    def rules(self) -> AccountRules:
-        return _RULES.get(self.kind, _PLAIN)
+    def house(self) -> House:
+        return _HOUSES.get(self.kind, _PLAIN)
 
     def __repr__(self) -> str:
         return f"AccountRecord(id={self.id}, kind={self.kind!r}, label={self.label!r})"

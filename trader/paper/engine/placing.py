@@ -201,14 +201,16 @@ def _closing(core: Core, account: Account, state: MarketState, new: NewOrder, *,
     position = account.positions.get((new.symbol, side))
     if position is None:
         raise Refused(Reason.NO_POSITION, new.symbol)
-    if not hedge and account.record.rules.strict_reduce_only:
+    if not hedge and account.record.house.strict_reduce_only:
         _check_flip(core, account, position, new)
     size, displaced = new.size, list[Order]()
     free = minus(position.size, position.frozen)
     if hedge:
         if size > position.size or (new.type is OrderType.LIMIT and size > free):
             raise Refused(Reason.ABOVE_POSITION, text(max(ZERO, free)))
-        if size > free:
+        if size > free and new.closes_all:
+            displaced = list(_resting_closes(account, position))
+        elif size > free:
             displaced = [o for o in _resting_closes(account, position) if o.remaining == size][:1]
             if not displaced and free <= 0:
                 raise Refused(Reason.ABOVE_POSITION, text(ZERO))
