@@ -92,7 +92,7 @@ class Account:
         """The symbol's settings; what was never set is crossed margin at 10x, for Binance 20x (or the symbol's maximum)."""
         found = self.record.settings.get(spec.symbol)
         if found is None:
-            leverage = min(self.record.house.leverage, spec.max_leverage)
+            leverage = min(self.record.rules.leverage, spec.max_leverage)
             found = SymbolSettings(
                 margin_mode=MarginMode.CROSSED,
                 long_leverage=leverage,

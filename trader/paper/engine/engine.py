@@ -173,6 +173,12 @@ class Engine:
         self._finish(new.symbol)
         return placed
 
+    def judge(self, account: Account, new: NewOrder) -> tuple[NewOrder, placing.Ticket]:
+        """What an order would do if it were placed now (with the price that it would get); nothing is changed."""
+        self.core.command_time()
+        new = placing.priced(self.core.state(new.symbol), new)
+        return new, placing.check(self.core, account, new)
+
     def modify(self, account: Account, order: Order, change: modifying.Change) -> Order:
         """The changed order; with a new size or price a new one."""
         self.core.command_time()

@@ -562,9 +562,9 @@ class AccountKind(StrEnum):
     BINANCE = "binance"
 
 
-_PLAIN = House()
-_HOUSES = {
-    AccountKind.BINANCE: House(
+_PLAIN = AccountRules()
+_RULES = {
+    AccountKind.BINANCE: AccountRules(
         upkeep=Upkeep.BRACKET,
         strict_reduce_only=True,
         leverage=20,

@@ -51,7 +51,7 @@ def set_leverage(core: Core, account: Account, symbol: str, wanted: Leverage) ->
         if after.leverage(position.margin_mode, position.side) != position.leverage
     ]
     waiting = list(account.pending(symbol)) if after != before else []
-    if waiting and not account.record.house.leverage_beside_orders:
+    if waiting and not account.record.rules.leverage_beside_orders:
         raise Refused(Reason.LEVERAGE_ORDERS, symbol)
     locks = _locks(core, account, waiting, after)
     _check_margins(core, account, moved, more=sum((locked - order.locked for order, locked in locks), ZERO))

@@ -6,11 +6,13 @@ from enum import StrEnum
 
 from shared.domain.order import OrderType, PositionSide, Side
 from trader.paper.engine.model import (
+    Ended,
     Force,
     MarginMode,
     Order,
     Position,
     PositionMode,
+    PriceMatch,
     SelfTrade,
     Source,
     State,
@@ -55,6 +57,18 @@ class SelfTradeWord(StrEnum):
     EXPIRE_BOTH = "EXPIRE_BOTH"
 
 
+class MatchWord(StrEnum):
+    NONE = "NONE"
+    OPPONENT = "OPPONENT"
+    OPPONENT_5 = "OPPONENT_5"
+    OPPONENT_10 = "OPPONENT_10"
+    OPPONENT_20 = "OPPONENT_20"
+    QUEUE = "QUEUE"
+    QUEUE_5 = "QUEUE_5"
+    QUEUE_10 = "QUEUE_10"
+    QUEUE_20 = "QUEUE_20"
+
+
 FORCES = {
     TimeInForce.GTC: Force.GTC,
     TimeInForce.IOC: Force.IOC,
@@ -74,8 +88,12 @@ MARGIN_WORDS = {MarginMode.CROSSED: "cross", MarginMode.ISOLATED: "isolated"}
 
 #: Orders of the exchange's own.
 TAKEN_OVER = frozenset({Source.LIQUIDATION, Source.REDUCTION})
-#: Why an order ended that no client ended.
-_EXPIRIES = frozenset({"reduce_only", "position_closed", "insufficient_margin"})
+#: Why orders ended that neither a client nor a liquidation ended.
+_EXPIRIES = frozenset(
+    {
+        Ended.UNFILLED, Ended.NOT_MAKER, Ended.EXPIRED, Ended.REDUCE_ONLY, Ended.MARGIN, Ended.POSITION_CLOSED,
+    }
+)  # fmt: skip
 
 
 def side_of(position: Position) -> str:
@@ -88,15 +106,14 @@ def position_side(mode: PositionMode, side: PositionSide) -> str:
 
 
 def status(order: Order) -> str:
-    """What ends without the client's doing has expired; so has what a market or immediate order could not trade."""
+    """What ends without anybody's doing has expired; so has what a market or immediate order could not trade."""
     if order.state is State.LIVE:
         return "NEW"
     if order.state is not State.CANCELED:
         return order.state.value.upper()
-    if order.cancel_reason == "stp_cancel":
+    if order.cancel_reason == Ended.SELF_TRADE:
         return "EXPIRED_IN_MATCH"
-    immediate = order.type is OrderType.MARKET or order.force in (Force.IOC, Force.FOK)
-    return "EXPIRED" if immediate or order.cancel_reason in _EXPIRIES else "CANCELED"
+    return "EXPIRED" if order.cancel_reason in _EXPIRIES else "CANCELED"
 
 
 def order_type(order: Order) -> str:
@@ -109,6 +126,8 @@ def order_type(order: Order) -> str:
 def time_in_force(order: Order) -> str:
     if order.source in TAKEN_OVER:
         return "IOC"
+    if order.expires_ns:
+        return "GTD"
     return "GTC" if order.type is OrderType.MARKET else _TIMES[order.force]
 
 
@@ -123,3 +142,11 @@ def self_trade(rule: SelfTrade) -> str:
 
 def trade_side(side: Side) -> str:
     return side.value.upper()
+
+
+def price_match(match: PriceMatch) -> str:
+    return match.value.upper() or "NONE"
+
+
+def to_match(word: MatchWord) -> PriceMatch:
+    return PriceMatch.NONE if word is MatchWord.NONE else PriceMatch(word.value.lower())
