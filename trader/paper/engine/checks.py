@@ -11,7 +11,7 @@ from shared.domain.order import OrderType, PositionSide, Side
 from trader.paper.contract import ContractSpec
 from trader.paper.engine.accounts import Account
 from trader.paper.engine.core import Core
-from trader.paper.engine.model import ClientIds, NewOrder, Order, Preset
+from trader.paper.engine.model import ClientIds, Order, Preset
 from trader.paper.engine.money import LARGEST, MOST_DIGITS, decimals, is_multiple, text, times
 from trader.paper.engine.refusals import Reason, Refused
 
@@ -97,9 +97,9 @@ def band(spec: ContractSpec, side: Side, price: Decimal, around: Decimal) -> Non
             raise Refused(Reason.PRICE_TOO_LOW, text(lowest))
 
 
-def value(spec: ContractSpec, order: NewOrder, price: Decimal) -> None:
+def value(spec: ContractSpec, size: Decimal, price: Decimal) -> None:
     """At least the minimum value in quote currency; closing orders never come here."""
-    if times(price, order.size) < spec.min_notional:
+    if times(price, size) < spec.min_notional:
         raise Refused(Reason.VALUE_MINIMUM, text(spec.min_notional))
 
 

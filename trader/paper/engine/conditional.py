@@ -93,7 +93,7 @@ def _check_form(account: Account, state: MarketState, new: NewTrigger) -> None:
         checks.tick(spec, new.price, "price")
     at = new.price if new.price is not None else new.trigger
     if not new.closes and next(account.held(new.symbol), None) is None:
-        checks.value(spec, _order(new), at)
+        checks.value(spec, new.size, at)
     if new.kind.trails:
         plans.check_ratio(new.ratio, "callbackRatio")
         _check_percentages(new)

@@ -23,7 +23,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from trader.paper.engine import margins, matching, maths, orders, positions
 from trader.paper.engine.accounts import Account, Funds
 from trader.paper.engine.core import Core
-from trader.paper.engine.model import Kind, MarginMode, Order, Position, PositionMode, Source, Upkeep
+from trader.paper.engine.model import Ended, Kind, MarginMode, Order, Position, PositionMode, Source, Upkeep
 from trader.paper.engine.money import ZERO, minus, plus
 from trader.paper.market import MarketState
 
@@ -156,13 +156,13 @@ def _cancel_around(core: Core, account: Account, position: Position) -> None:
     one_way = position.mode is PositionMode.ONE_WAY
     for order in list(account.pending(position.symbol)):
         if one_way or order.position_side is position.side:
-            orders.cancel(core, account, order, "liquidation")
+            orders.cancel(core, account, order, Ended.LIQUIDATION)
 
 
 def _crossed(core: Core, account: Account) -> None:
     for order in list(account.orders.values()):
         if order.margin_mode is MarginMode.CROSSED:
-            orders.cancel(core, account, order, "liquidation")
+            orders.cancel(core, account, order, Ended.LIQUIDATION)
     last = 0
     while (worst := _worst(core, account)) is not None:
         equity, needed = crossed_margins(core, account, account.funds(core.mark))
