@@ -13,7 +13,7 @@ import msgspec
 from trader.paper.engine.accounts import Account
 from trader.paper.engine.batch import OrderStep
 from trader.paper.engine.core import Core
-from trader.paper.engine.model import MarginMode, Order, Position, PositionMode, Source, State
+from trader.paper.engine.model import MarginMode, Position, PositionMode, State
 from trader.paper.engine.money import ZERO, text
 from trader.paper.faces.binance import numbers, orderwords
 from trader.paper.faces.binance.numbers import ms
@@ -149,6 +149,10 @@ class Leg(msgspec.Struct, frozen=True):
     profit: Decimal
 
 
+def leg_key(position: Position) -> tuple[str, str]:
+    return position.symbol, orderwords.position_side(position.mode, position.side)
+
+
 def leg(position: Position) -> Leg:
     side = orderwords.position_side(position.mode, position.side)
     isolated = position.margin_mode is MarginMode.ISOLATED
@@ -177,6 +181,14 @@ def leg_row(core: Core, found: Leg, position: Position | None) -> Row:
         "iw": numbers.rounded(found.wallet) if found.wallet else "0",
         "ps": found.side,
     }
+
+
+def empty_leg(account: Account, symbol: str, mode: MarginMode) -> Row:
+    """Of a symbol without a position."""
+    side = "BOTH" if account.record.position_mode is PositionMode.ONE_WAY else "LONG"
+    isolated = "isolated" if mode is MarginMode.ISOLATED else "cross"
+    row: Row = {"s": symbol, "pa": "0", "ep": "0", "bep": "0", "cr": "0", "up": "0", "mt": isolated}
+    return row | {"iw": "0", "ps": side}
 
 
 def account_update(reason: str, now: int, ns: int, balances: list[Row], legs: list[Row]) -> Event:
