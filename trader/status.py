@@ -66,6 +66,7 @@ def detail(parts: Parts) -> dict[str, Any]:
         "unjournaled": parts.tracker.unjournaled,
         "database_error": _short(parts.recorder.last_error),
         "journal_failed": parts.journal.failed,
+        "disk_full": parts.journal.starved,
         "task_failures": parts.failures,
         "resident_bytes": ops.resident_bytes(),
     }
