@@ -26,7 +26,7 @@ _STATUS = {
     "restricted": "restrictedAPI",
     "off": "offline",
 }
-_INTERVALS = {
+INTERVALS = {
     name: candles.MINUTES[name] for name in ("1m", "3m", "5m", "15m", "30m", "1H", "4H", "6H", "12H", "1D")
 }
 _MOST_LEVELS = 200
@@ -192,7 +192,7 @@ def _candles(call: Call, most: int) -> object:
     """Oldest first."""
     _, state = traded(call)
     params = call.params
-    minutes = _INTERVALS.get(params.need("interval"))
+    minutes = INTERVALS.get(params.need("interval"))
     if minutes is None:
         raise refusal("400172", "interval")
     params.choice("type", _Prices, _Prices.MARKET)
