@@ -19,6 +19,7 @@ def run(
     tape: str,
     speed: float,
     accounts: int,
+    kind: str = "classic",
     tls: bool,
     keep: bool,
     limits: Sequence[str] = (),
@@ -28,10 +29,13 @@ def run(
     """Serve until SIGINT or SIGTERM. Raises :class:`StartError` for a bad tape or a busy port."""
     from trader.paper import latency as delays
     from trader.paper import tapeclock
+    from trader.paper.engine.model import AccountKind
     from trader.paper.faces.bitget.limits import read_limits
     from trader.paper.server import Options, serve
 
     venue = read_limits(limits)
+    if kind not in list(AccountKind):
+        raise UsageError(f"--kind {kind[:40]} is wrong: it is one of {', '.join(AccountKind)}")
     ways = delays.parse(latency)
     start_ns = None if start is None else tapeclock.moment(start)
     chosen = settings.exchange.port if port is None else port
@@ -47,6 +51,7 @@ def run(
         tape=tape,
         speed=speed,
         accounts=accounts,
+        kind=AccountKind(kind),
         tls=tls,
         home=home if keep else None,
         venue=venue,

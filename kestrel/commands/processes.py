@@ -41,6 +41,9 @@ def exchange(
     accounts: Annotated[
         int, typer.Option("--accounts", min=0, help="Accounts made at start, printed with their keys.")
     ] = 0,
+    kind: Annotated[
+        str, typer.Option("--kind", help="What they are: classic or unified (Bitget), or binance.")
+    ] = "classic",
     tls: Annotated[bool, typer.Option("--tls", help="Serve TLS with a throwaway CA.")] = False,
     latency: Annotated[
         str,
@@ -68,7 +71,8 @@ def exchange(
 ) -> None:
     """Run the paper exchange alone.
 
-    When it is ready it prints one JSON line: rest, ws_public, ws_private, control, notices, ca_file, accounts.
+    When it is ready it prints one JSON line: rest, ws_public, ws_private, ws_v3_public, ws_v3_private, binance,
+    control, notices, ca_file, accounts.
     """
     from kestrel import exchange as implementation
     from shared.settings import load
@@ -79,6 +83,7 @@ def exchange(
         tape=tape,
         speed=speed,
         accounts=accounts,
+        kind=kind,
         tls=tls,
         keep=keep,
         limits=limit or [],

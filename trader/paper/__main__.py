@@ -11,6 +11,7 @@ import uvloop
 
 from shared.errors import KestrelError
 from trader.paper import latency, tapeclock
+from trader.paper.engine.model import AccountKind
 from trader.paper.faces.bitget.limits import LIMIT_NAMES, read_limits
 from trader.paper.server import Options, serve
 
@@ -20,7 +21,10 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=9500, help="port on 127.0.0.1; 0 = any free one")
     parser.add_argument("--tape", default="synthetic:1", help="manual, synthetic:SEED, live, or files")
     parser.add_argument("--speed", type=float, default=1.0, help="tape seconds per second")
-    parser.add_argument("--accounts", type=int, default=0, help="classic accounts to have at start")
+    parser.add_argument("--accounts", type=int, default=0, help="accounts to have at start")
+    parser.add_argument(
+        "--kind", default=AccountKind.CLASSIC, choices=list(AccountKind), help="of which kind"
+    )
     parser.add_argument("--balance", type=Decimal, default=Decimal(10_000), help="USDT of each of them")
     parser.add_argument("--tls", action="store_true", help="serve TLS under a throwaway CA")
     parser.add_argument("--home", type=Path, default=None, help="state survives in HOME/paper")
@@ -41,6 +45,7 @@ def main() -> int:
             tape=given.tape,
             speed=given.speed,
             accounts=given.accounts,
+            kind=AccountKind(given.kind),
             balance=given.balance,
             tls=given.tls,
             home=given.home,

@@ -11,6 +11,8 @@ from aiohttp import web
 
 from trader.paper.engine.accounts import Account
 from trader.paper.engine.engine import Engine
+from trader.paper.faults.dialect import dialect_of
+from trader.paper.faults.frames import FrameFaults
 from trader.paper.faults.rest import Handle, RestFaults
 from trader.paper.faults.rules import FaultBoard
 from trader.paper.faults.wire import Wire, WireHub
@@ -27,6 +29,7 @@ class Door:
         self.wall = Wall(self.faults)
         self.log = RequestLog()
         self.hub = WireHub(self.faults, self._number)
+        self.frames = FrameFaults(self.faults)
         self._engine = engine
         self._effects = RestFaults(self.faults, Nursery(engine, self.faults), self.wall)
 
@@ -44,7 +47,7 @@ class Door:
                 body = await request.read()
             except web.RequestPayloadError:  # the handler meets it again and answers
                 body = b""
-            key = request.headers.get("ACCESS-KEY")
+            key = request.headers.get(dialect_of(request.path).key_header)
             account = self._engine.by_key(key) if key else None
             number = account.id if account is not None else None
             raw = request.raw_path
@@ -64,7 +67,13 @@ class Door:
         return {
             secret
             for account in self._engine.accounts
-            for secret in (account.record.key, account.record.secret, account.record.passphrase)
+            for secret in (
+                account.record.key,
+                account.record.secret,
+                account.record.passphrase,
+                account.record.second_key,
+            )
+            if secret
         }
 
     def _number(self, key: str) -> int | None:

@@ -1,7 +1,8 @@
 """What arrived: the last requests and websocket frames with their stamps, and never a secret.
 
 Headers (where key, signature and passphrase travel) are not kept at all. Bodies are shown parsed: fields with the name
-of a secret and values that are some account's credential are blanked; what is no JSON object is told by its size.
+of a secret and values that are some account's credential are blanked; what is neither JSON object nor form is told
+by its size.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ MOST = 20_000
 _LONGEST = 4096
 _BLANK = "***"
 _SECRET_NAMES = re.compile(r"key|sign|pass|secret|token", re.IGNORECASE)
+_FORM = re.compile(rb"[\w.%+~*-]+=[\w.%+~*:,@/-]*(&[\w.%+~*-]+=[\w.%+~*:,@/-]*)*")
 _WORD = re.compile(r"[A-Za-z0-9_]{12,}")
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
@@ -112,10 +114,11 @@ def _clean_body(body: bytes, secrets: AbstractSet[str]) -> object:
     if not body:
         return None
     try:
-        message = _decode(body)
+        return _clean("", _decode(body), secrets)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None
-    return _clean("", message, secrets)
+        if not _FORM.fullmatch(body):
+            return None
+        return _clean("", dict(parse_qsl(body.decode(), keep_blank_values=True)), secrets)
 
 
 def _clean(name: str, value: Any, secrets: AbstractSet[str]) -> Any:

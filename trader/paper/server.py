@@ -22,11 +22,13 @@ from shared.errors import PortBusyError, StartError, TapeError, UsageError
 from trader.paper import symbolchange
 from trader.paper.clientfaults import expect, server_log
 from trader.paper.contract import FUTURES, SPOT, default_spec
-from trader.paper.control.api import Control, credentials, make_account
+from trader.paper.control.accounts import credentials, make_account
+from trader.paper.control.api import Control
 from trader.paper.control.faults import FaultControl
 from trader.paper.control.pace import PaceControl
 from trader.paper.door import Door
 from trader.paper.engine.engine import Engine
+from trader.paper.engine.model import AccountKind
 from trader.paper.faces.bitget.limits import VenueLimits
 from trader.paper.faces.bitget.rest import RestFace
 from trader.paper.faces.bitget.ws import WsFace
@@ -49,7 +51,7 @@ _KEEPALIVE_S = 75.0
 class Options(msgspec.Struct, frozen=True, kw_only=True):
     """``home`` is the product's home; state goes to ``home/paper``. Without one nothing survives.
 
-    ``accounts`` classic accounts with ``balance`` USDT exist at start; after a restart they are the
+    ``accounts`` accounts of one ``kind`` with ``balance`` USDT exist at start; after a restart they are the
     same ones. ``start_ns`` is where tape time starts (now, when it is not given). ``limits`` off lifts all limits of pace (benches); ``venue`` sets the limits one by one.
     """
 
@@ -57,6 +59,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     tape: str = "synthetic:1"
     speed: float = 1.0
     accounts: int = 0
+    kind: AccountKind = AccountKind.CLASSIC
     balance: Decimal = Decimal(10_000)
     tls: bool = False
     home: Path | None = None
@@ -172,7 +175,13 @@ class PaperServer:
             "rest": f"http{secure}://{at}",
             "ws_public": f"ws{secure}://{at}/v2/ws/public",
             "ws_private": f"ws{secure}://{at}/v2/ws/private",
-            "binance": None,
+            "ws_v3_public": f"ws{secure}://{at}/v3/ws/public",
+            "ws_v3_private": f"ws{secure}://{at}/v3/ws/private",
+            "binance": {
+                "rest": f"http{secure}://{at}",
+                "ws_api": f"ws{secure}://{at}/ws-fapi/v1",
+                "streams": f"ws{secure}://{at}",
+            },
             "control": f"http{secure}://{at}/control",
             "notices": f"http{secure}://{at}",
             "ca_file": str(ca_file) if ca_file else None,
@@ -181,12 +190,15 @@ class PaperServer:
 
     def _start_accounts(self) -> list[dict[str, object]]:
         """The accounts of ``--accounts N``: made once, found again after a restart."""
-        labels = [f"{START_LABEL}-{number}" for number in range(1, self.options.accounts + 1)]
+        start = (
+            START_LABEL if self.options.kind is AccountKind.CLASSIC else f"{START_LABEL}-{self.options.kind}"
+        )
+        labels = [f"{start}-{number}" for number in range(1, self.options.accounts + 1)]
         known = {account.record.label: account for account in reversed(self.engine.accounts)}
         for label in labels:
             if label not in known:
                 known[label] = make_account(
-                    self.engine, kind="classic", balance=self.options.balance, label=label
+                    self.engine, kind=self.options.kind, balance=self.options.balance, label=label
                 )
         return [credentials(known[label]) | {"kind": known[label].record.kind} for label in labels]
 

@@ -13,6 +13,7 @@ from trader.paper.contract import ContractSpec, Tier
 from trader.paper.engine.accounts import Account
 from trader.paper.engine.engine import Engine
 from trader.paper.engine.model import (
+    AccountKind,
     AccountRecord,
     Entry,
     Force,
@@ -99,7 +100,9 @@ class Bench:
         """A public trade; the book stays as it is."""
         self.hub.feed_trade(self.state(symbol), D(price), D(size), taker, self.now())
 
-    def account(self, balance: Decimal | int | str = 10_000, kind: str = "classic") -> Account:
+    def account(
+        self, balance: Decimal | int | str = 10_000, kind: AccountKind = AccountKind.CLASSIC
+    ) -> Account:
         number = len(self.engine.accounts) + 1
         record = AccountRecord(
             id=0, key=f"key{number}", secret="s", passphrase="p", kind=kind, label="", created_ns=0

@@ -132,3 +132,18 @@ async def test_a_wrong_query_is_refused(client: Client) -> None:
     status, answer = await client.try_control("/requests?after=x")
     assert status == 400
     assert "after" in answer["error"]
+
+
+def test_forms_are_shown_without_their_secrets() -> None:
+    log = RequestLog()
+    body = b"symbol=BTCUSDT&side=BUY&newClientOrderId=a%3A1&signature=abcdef"
+    log.add("rest", "POST", "/fapi/v1/order", 1, stamps=(1, 2), body=body)
+    log.add("rest", "POST", "/fapi/v1/order", 1, stamps=(1, 2), body=b"\x00=\xff")
+    first, second = log.rows(after=0, limit=10, path="", account=None, secrets=frozenset())
+    assert first["body"] == {
+        "symbol": "BTCUSDT",
+        "side": "BUY",
+        "newClientOrderId": "a:1",
+        "signature": "***",
+    }
+    assert second["body"] is None

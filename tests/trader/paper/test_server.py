@@ -34,9 +34,10 @@ async def picture(client: Client) -> dict[str, Any]:
 async def test_the_ready_line_and_a_clean_end(processes: Processes) -> None:
     running = processes.start("--accounts", "2")
     assert set(running.ready) == {
-        "rest", "ws_public", "ws_private", "binance", "control", "notices", "ca_file", "accounts"
+        "rest", "ws_public", "ws_private", "ws_v3_public", "ws_v3_private", "binance", "control", "notices",
+        "ca_file", "accounts"
     }  # fmt: skip
-    assert running.ready["binance"] is None
+    assert set(running.ready["binance"]) == {"rest", "ws_api", "streams"}
     assert [set(row) for row in running.ready["accounts"]] == [
         {"id", "key", "secret", "passphrase", "kind"}
     ] * 2

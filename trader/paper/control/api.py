@@ -7,8 +7,6 @@ Bodies are JSON objects, numbers may be strings. What is wrong is answered with 
 from __future__ import annotations
 
 import ipaddress
-import secrets
-import string
 from collections.abc import Awaitable, Callable, Mapping
 from decimal import Decimal
 from typing import Literal, TypeVar
@@ -18,10 +16,11 @@ from aiohttp import web
 
 from shared.errors import KestrelError, UsageError
 from trader.paper.contract import FUTURES, SPOT, default_spec
+from trader.paper.control.accounts import credentials, make_account
 from trader.paper.control.symbols import SymbolControl
 from trader.paper.engine.accounts import Account
 from trader.paper.engine.engine import Engine
-from trader.paper.engine.model import AccountRecord, ClientIds
+from trader.paper.engine.model import AccountKind, ClientIds
 from trader.paper.engine.money import text
 from trader.paper.faces.bitget import planrows, shapes, spot_shapes
 from trader.paper.lockstep import LockStep
@@ -31,8 +30,6 @@ from trader.paper.state import SqliteStore
 from trader.paper.tapeclock import TapeClock
 from trader.paper.tapes import Tape
 
-MOST_ACCOUNTS = 10_000
-_ALPHABET = string.ascii_letters + string.digits
 _encode = msgspec.json.Encoder().encode
 
 T = TypeVar("T")
@@ -42,11 +39,14 @@ Part = Callable[[web.Request], Awaitable[object]]
 
 
 class NewAccount(msgspec.Struct, forbid_unknown_fields=True):
-    kind: Literal["classic", "unified"] = "classic"
+    """``public_key``: of a binance account, PEM of an Ed25519 key for which it gets a second API key."""
+
+    kind: AccountKind = AccountKind.CLASSIC
     balance: Number = Decimal(0)
     label: str = ""
     spot: dict[str, Number] = {}
     client_ids: ClientIds = ClientIds.PENDING
+    public_key: str = ""
 
 
 class AccountChange(msgspec.Struct, forbid_unknown_fields=True):
@@ -89,36 +89,6 @@ class EditedNotice(msgspec.Struct, forbid_unknown_fields=True):
 class ClockChange(msgspec.Struct, forbid_unknown_fields=True):
     speed: float | None = None
     advance_ms: int | None = None
-
-
-def make_account(
-    engine: Engine, *, kind: str, balance: Decimal, label: str, spot: dict[str, Decimal] | None = None
-) -> Account:
-    """A new account with random key, secret and passphrase. Labels need not be unique."""
-    if len(engine.accounts) >= MOST_ACCOUNTS:
-        raise UsageError(f"the exchange holds {MOST_ACCOUNTS} accounts, more are not taken")
-    if len(label) > 200:
-        raise UsageError("label: at most 200 characters")
-    record = AccountRecord(
-        id=0,
-        key="bg_" + secrets.token_hex(16),
-        secret=secrets.token_hex(32),
-        passphrase="".join(secrets.choice(_ALPHABET) for _ in range(16)),
-        kind=kind,
-        label=label,
-        created_ns=0,
-    )
-    return engine.open_account(record, balance, spot)
-
-
-def credentials(account: Account) -> dict[str, object]:
-    record = account.record
-    return {
-        "id": record.id,
-        "key": record.key,
-        "secret": record.secret,
-        "passphrase": record.passphrase,
-    }
 
 
 class Control:
@@ -193,6 +163,7 @@ class Control:
             balance=_number(new.balance, "balance"),
             label=new.label,
             spot={coin.upper(): _number(amount, f"spot: {coin}") for coin, amount in new.spot.items()},
+            public_key=new.public_key,
         )
         if new.client_ids is not ClientIds.PENDING:
             self._engine.set_client_ids(account, new.client_ids)
@@ -207,6 +178,8 @@ class Control:
         """More money into one wallet; answers with what the account holds then."""
         account, new = self._found(request), await _body(request, NewDeposit)
         amount = _number(new.amount, "amount")
+        if account.record.kind is AccountKind.BINANCE and new.wallet != "futures":
+            raise UsageError("wallet: a binance account has the futures wallet only")
         self._engine.spot.deposit(account, new.wallet, new.coin.upper(), amount)
         return {"balance": text(account.record.wallet), "spot": spot_shapes.coins(account)}
 

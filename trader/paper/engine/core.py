@@ -109,6 +109,8 @@ class Core:
     def adopt(self, record: AccountRecord) -> Account:
         account = self.accounts[record.id] = Account(record)
         self.by_key[record.key] = account
+        if record.second_key:
+            self.by_key[record.second_key] = account
         return account
 
     def doubt(self, account: Account) -> None:

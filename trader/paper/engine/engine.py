@@ -32,6 +32,7 @@ from trader.paper.engine.accounts import Account, Funds
 from trader.paper.engine.batch import Batch, PlanQuery, Query, Store
 from trader.paper.engine.core import Core
 from trader.paper.engine.model import (
+    AccountKind,
     AccountRecord,
     Bill,
     ClientIds,
@@ -89,8 +90,10 @@ class Engine:
     def account(self, number: int) -> Account | None:
         return self.core.accounts.get(number)
 
-    def by_key(self, key: str) -> Account | None:
-        return self.core.by_key.get(key)
+    def by_key(self, key: str, *kinds: AccountKind) -> Account | None:
+        """The account that a key opens; with ``kinds`` only one of these, as for a venue that knows no other."""
+        account = self.core.by_key.get(key)
+        return account if account is None or not kinds or account.record.kind in kinds else None
 
     @property
     def accounts(self) -> list[Account]:

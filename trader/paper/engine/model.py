@@ -445,18 +445,27 @@ class SymbolSettings(msgspec.Struct, kw_only=True):
         return self.long_leverage if side is PositionSide.LONG else self.short_leverage
 
 
+class AccountKind(StrEnum):
+    """Which interface an account is for. The first two are Bitget's: its old accounts, and those of since 2026."""
+
+    CLASSIC = "classic"
+    UNIFIED = "unified"
+    BINANCE = "binance"
+
+
 class AccountRecord(msgspec.Struct, kw_only=True):
     """What is stored of an account. The secret and the passphrase never leave the state file and the answer to their creation.
 
     ``wallet`` is the futures wallet, ``spot`` the coins of the spot wallet (what orders have locked
-    included), ``spot_ns`` when each of them last changed.
+    included), ``spot_ns`` when each of them last changed. ``second_key`` is a Binance account's key for requests
+    signed with the private half of ``public_key`` (Ed25519, PEM), "" when it has none.
     """
 
     id: int
     key: str
     secret: str
     passphrase: str
-    kind: str
+    kind: AccountKind
     label: str
     created_ns: int
     position_mode: PositionMode = PositionMode.ONE_WAY
@@ -466,6 +475,8 @@ class AccountRecord(msgspec.Struct, kw_only=True):
     client_ids: ClientIds = ClientIds.PENDING
     spot: dict[str, Decimal] = {}
     spot_ns: dict[str, int] = {}
+    second_key: str = ""
+    public_key: str = ""
 
     def __repr__(self) -> str:
         return f"AccountRecord(id={self.id}, kind={self.kind!r}, label={self.label!r})"

@@ -7,55 +7,48 @@ from typing import Any
 
 import msgspec
 
+from trader.paper.faults.dialect import Dialect
 from trader.paper.faults.kinds import Kind, MalformedJson, NullPrice, TruncatedJson, UnknownEnum
-
-_STATUS_FIELDS = frozenset({"status", "state", "symbolStatus", "orderStatus", "planStatus"})
-_PRICE_FIELDS = frozenset(
-    {
-        "price", "priceAvg", "lastPr", "markPrice", "openPriceAvg", "fillPrice", "triggerPrice", "bidPr", "askPr"
-    }
-)  # fmt: skip
 
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 
 
-def read(body: bytes) -> dict[str, Any] | None:
-    """A JSON object, or ``None`` for anything else."""
+def read(body: bytes) -> object:
+    """The message, or ``None`` for what is none."""
     try:
-        message = _decode(body)
+        return _decode(body)
     except msgspec.DecodeError:
         return None
-    return message if isinstance(message, dict) else None
 
 
 def write(message: object) -> bytes:
     return _encode(message)
 
 
-def changed(kind: Kind, body: bytes) -> bytes | None:
+def changed(kind: Kind, body: bytes, dialect: Dialect) -> bytes | None:
     """The body as the fault leaves it; ``None`` when it has nothing that the fault changes."""
     if isinstance(kind, MalformedJson):
         return body.replace(b",", b",,", 1) if b"," in body else body + b"}"
     if isinstance(kind, TruncatedJson):
         return body[: min(int(len(body) * kind.keep), max(0, len(body) - 1))]
     if isinstance(kind, UnknownEnum):
-        return _replaced(body, frozenset([kind.field]) if kind.field else _STATUS_FIELDS, kind.value)
+        names = frozenset([kind.field]) if kind.field else dialect.status_fields
+        return _replaced(body, names, kind.value, dialect)
     if isinstance(kind, NullPrice):
-        return _replaced(body, frozenset([kind.field]) if kind.field else _PRICE_FIELDS, None)
+        names = frozenset([kind.field]) if kind.field else dialect.price_fields
+        return _replaced(body, names, None, dialect)
     return None
 
 
-def _replaced(body: bytes, names: frozenset[str], value: str | None) -> bytes | None:
+def _replaced(body: bytes, names: frozenset[str], value: str | None, dialect: Dialect) -> bytes | None:
     message = read(body)
-    if message is None:
-        return None
-    count = _walk(message.get("data"), lambda row: _set(row, names, value))
+    count = _walk(dialect.content(message), lambda row: _set(row, names, value))
     return write(message) if count else None
 
 
 def _set(row: dict[str, Any], names: frozenset[str], value: str | None) -> int:
-    found = names & row.keys()
+    found = [name for name in names & row.keys() if not isinstance(row[name], dict | list)]
     for name in found:
         row[name] = value
     return len(found)

@@ -139,11 +139,14 @@ class SkewedClock(Kind):
 
 
 class Maintenance(Kind):
-    """``down``: every call is refused, websocket handshakes too. ``cancel_only``: reading and cancelling go on."""
+    """``down``: every call is refused, websocket handshakes too. ``cancel_only``: reading and cancelling go on.
+
+    Without ``code`` the venue's own for it: 40725, and -1016 at Binance.
+    """
 
     mode: Literal["down", "cancel_only"] = "down"
     status: Annotated[int, msgspec.Meta(ge=400, le=599)] = 503
-    code: Name = "40725"
+    code: Name = ""
 
 
 class MuteStream(Kind):

@@ -11,6 +11,7 @@ from aiohttp import web
 from shared import clock
 from trader.paper.engine.accounts import Account
 from trader.paper.faults import bodies
+from trader.paper.faults.dialect import Dialect, dialect_of
 from trader.paper.faults.kinds import (
     AnswerLost,
     BlackHole,
@@ -37,7 +38,6 @@ from trader.paper.wall import Wall
 MOST_SNAPSHOTS = 1000
 
 Handle = Callable[[web.Request], Awaitable[web.StreamResponse]]
-_encode = msgspec.json.Encoder().encode
 _JSON = "application/json"
 _HTML = "<html>\r\n<head><title>{0}</title></head>\r\n<body>\r\n<center><h1>{0}</h1></center>\r\n</body>\r\n</html>\r\n"
 
@@ -55,6 +55,7 @@ class Plan(msgspec.Struct):
     request: web.Request
     wire: Wire
     account: Account | None
+    dialect: Dialect
     answer: web.Response | None = None
     ended: bool = False
     short: Rule | None = None
@@ -77,7 +78,7 @@ class RestFaults:
         """The answer, or :class:`Silence` when the connection was dealt with."""
         fitting = self._board.fitting(request.path, account.id if account else None)
         struck = [rule for rule in fitting if rule.strikes()]
-        plan = Plan(request, wire, account)
+        plan = Plan(request, wire, account, dialect_of(request.path))
         for rule in struck:
             await self._before(rule, plan)
             if plan.ended:
@@ -105,7 +106,7 @@ class RestFaults:
         elif isinstance(kind, DropRequest):
             await self._end(plan, rule, kind.then)
         elif isinstance(kind, Status) and not kind.executed:
-            plan.answer = self._status(kind)
+            plan.answer = self._status(kind, plan)
         elif isinstance(kind, Reset) and not kind.executed:
             await self._end(plan, rule, "reset")
         elif isinstance(kind, BlackHole) and not kind.executed:
@@ -125,16 +126,16 @@ class RestFaults:
 
     def _maintain(self, rule: Rule, kind: Maintenance, plan: Plan) -> None:
         request = plan.request
-        reading = request.method != "POST" or "cancel" in request.path
-        if kind.mode == "cancel_only" and reading:
+        if kind.mode == "cancel_only" and not plan.dialect.enters(request.method, request.path):
             rule.missed()
             return
         status = 400 if kind.mode == "cancel_only" else kind.status
-        plan.answer = self._envelope(status, kind.code, "system maintenance")
+        code = kind.code or plan.dialect.maintenance
+        plan.answer = self._envelope(status, code, "system maintenance", plan)
 
-    def _status(self, kind: Status) -> web.Response:
+    def _status(self, kind: Status, plan: Plan) -> web.Response:
         if kind.code:
-            response = self._envelope(kind.status, kind.code, kind.message)
+            response = self._envelope(kind.status, kind.code, kind.message, plan)
         else:
             response = web.Response(status=kind.status)
             text = kind.body or _HTML.format(f"{kind.status} {response.reason}")
@@ -143,14 +144,15 @@ class RestFaults:
             response.headers["Retry-After"] = str(kind.retry_after_s)
         return response
 
-    def _envelope(self, status: int, code: str, message: str) -> web.Response:
-        body = {"code": code, "msg": message, "requestTime": self._wall.now_ms(), "data": None}
-        return web.Response(status=status, body=_encode(body), content_type=_JSON)
+    def _envelope(self, status: int, code: str, message: str, plan: Plan) -> web.Response:
+        body = plan.dialect.refusal(code, message, self._wall.now_ms())
+        return web.Response(status=status, body=body, content_type=_JSON)
 
     # earlier answers
 
     def _key(self, rule: Rule, plan: Plan) -> tuple[int, int | None, str]:
-        return rule.id, plan.account.id if plan.account else None, plan.request.raw_path
+        call = plan.dialect.same_call(plan.request.raw_path)
+        return rule.id, plan.account.id if plan.account else None, call
 
     def _remember(self, rule: Rule, plan: Plan) -> None:
         if plan.answer is not None and plan.answer.status == 200:
@@ -165,11 +167,8 @@ class RestFaults:
         if old is None or clock.monotonic_ns() - old.at > kind.hold_ms * clock.MILLISECOND:
             rule.missed()
             return
-        body = _bytes(old.response)
-        message = bodies.read(body)
-        if message is not None and "requestTime" in message:
-            body = bodies.write(message | {"requestTime": self._wall.now_ms()})
-        plan.answer = _like(old.response, body)
+        message = plan.dialect.renewed(bodies.read(_bytes(old.response)), self._wall.now_ms())
+        plan.answer = _like(old.response, bodies.write(message))
 
     # after execution
 
@@ -180,7 +179,7 @@ class RestFaults:
         elif isinstance(kind, AnswerLost):
             await self._end(plan, rule, kind.then)
         elif isinstance(kind, Status) and kind.executed:
-            plan.answer = self._status(kind)
+            plan.answer = self._status(kind, plan)
         elif isinstance(kind, Reset):
             await self._end(plan, rule, "reset")
         elif isinstance(kind, BlackHole):
@@ -201,7 +200,7 @@ class RestFaults:
         if isinstance(kind, NotFound):
             self._hide(rule, kind, plan)
         elif isinstance(kind, MalformedJson | TruncatedJson | UnknownEnum | NullPrice):
-            body = bodies.changed(kind, _bytes(plan.answer))
+            body = bodies.changed(kind, _bytes(plan.answer), plan.dialect)
             if body is None:
                 rule.missed()
             else:
@@ -211,13 +210,12 @@ class RestFaults:
         assert plan.answer is not None
         body = None
         if plan.account is not None and plan.request.method == "GET":
-            body = self._nursery.without(_bytes(plan.answer), plan.account, kind)
+            body = self._nursery.without(_bytes(plan.answer), plan.account, kind, plan.dialect)
         if body is None:
             rule.missed()
         elif not body:
-            plan.answer = self._envelope(
-                400, "40109", "The data of the order cannot be found, please confirm the order number"
-            )
+            status, code, message = plan.dialect.absent
+            plan.answer = self._envelope(status, code, message, plan)
         else:
             plan.answer = _like(plan.answer, body)
 
@@ -231,7 +229,7 @@ class RestFaults:
         body = _bytes(answer)
         sent = rendered(answer, body, len(body))
         if plan.short is not None and isinstance(plan.short.kind, TruncatedJson):
-            kept = bodies.changed(plan.short.kind, body) or b""
+            kept = bodies.changed(plan.short.kind, body, plan.dialect) or b""
             sent = rendered(answer, kept, len(body))
         if plan.twice:
             sent *= 2

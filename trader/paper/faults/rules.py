@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import msgspec
 
 from shared.errors import UsageError
+from trader.paper.faults.dialect import SOCKETS
 from trader.paper.faults.kinds import (
     CHANNEL_KINDS,
     HANDSHAKE,
@@ -25,7 +26,6 @@ from trader.paper.faults.kinds import (
 )
 
 MOST_FAULTS = 1000
-_SOCKETS = "/v2/ws/"
 _OWN = "/control"
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
@@ -191,6 +191,10 @@ class FaultBoard:
     def fitting(self, path: str, account: int | None) -> list[Rule]:
         """Faults of a request, in the order they were made; a handshake knows only some kinds."""
         found = [rule for rule in self.paths if rule.fits(path, account)]
-        if path.startswith(_SOCKETS):
+        if path.startswith(SOCKETS):
             found = [rule for rule in found if isinstance(rule.kind, HANDSHAKE)]
         return found
+
+    def asked(self, path: str, account: int | None) -> list[Rule]:
+        """Faults of a request over an open websocket; ``path`` ends with the name of the operation."""
+        return [rule for rule in self.paths if rule.fits(path, account)]

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import msgspec
 
 from trader.paper.faults import bodies
+from trader.paper.faults.dialect import BITGET, Dialect
 from trader.paper.faults.kinds import (
     BlackHole,
     Delay,
@@ -38,8 +39,15 @@ class Held(msgspec.Struct, eq=False):
 class Line:
     """One connection. ``cut`` resets it, ``deafen`` makes it a black hole."""
 
-    def __init__(self, board: FaultBoard, cut: Callable[[], None], deafen: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        board: FaultBoard,
+        cut: Callable[[], None],
+        deafen: Callable[[], None],
+        dialect: Dialect = BITGET,
+    ) -> None:
         self._board = board
+        self._dialect = dialect
         self._cut = cut
         self._deafen = deafen
         self._held: list[Held] = []
@@ -109,7 +117,7 @@ class Line:
     def _changed(self, rule: Rule, kind: Kind, out: list[str]) -> list[str]:
         texts: list[str] = []
         for text in out:
-            body = bodies.changed(kind, text.encode())
+            body = bodies.changed(kind, text.encode(), self._dialect)
             if body is None:
                 rule.missed()
             texts.append(text if body is None else body.decode("utf-8", "ignore"))

@@ -26,7 +26,7 @@ from trader.paper.requestlog import Arrival
 MOST_HANGING_S = 600.0
 _LINGER_0 = struct.pack("ii", 1, 0)
 _PATH = re.compile(rb"[A-Z]+ ([^ ?]+)")
-_KEY = re.compile(rb"\r\naccess-key: *([^\r]*)\r\n", re.IGNORECASE)
+_KEY = re.compile(rb"\r\n(?:access-key|x-mbx-apikey): *([^\r]*)\r\n", re.IGNORECASE)
 
 
 class WireHub:

@@ -10,12 +10,11 @@ from trader.paper.engine.accounts import Account
 from trader.paper.engine.batch import Batch
 from trader.paper.engine.engine import Engine
 from trader.paper.faults import bodies
+from trader.paper.faults.dialect import Dialect
 from trader.paper.faults.kinds import NotFound
 from trader.paper.faults.rules import FaultBoard, Rule
 
 _MOST = 20_000
-#: Lists that the venue sends as null when they are empty.
-_NULL_LISTS = frozenset({"entrustedList"})
 
 
 class Nursery:
@@ -55,42 +54,42 @@ class Nursery:
         born = self._births.get(number)
         return born is not None and clock.monotonic_ns() - born < young_ms * clock.MILLISECOND
 
-    def without(self, body: bytes, account: Account, kind: NotFound) -> bytes | None:
+    def without(self, body: bytes, account: Account, kind: NotFound, dialect: Dialect) -> bytes | None:
         """The answer as if young ones were not there; ``None`` when it names none of them.
 
         ``b""`` when the answer is about a young one alone: the caller refuses it.
         """
         message = bodies.read(body)
-        if message is None or message.get("code") != "00000":
+        content = dialect.content(message)
+        if isinstance(content, list):
+            kept = self._kept(content, account, kind, dialect)
+            if len(kept) == len(content):
+                return None
+            return bodies.write(dialect.with_content(message, kept))
+        if not isinstance(content, dict):
             return None
-        data = message["data"]
-        if isinstance(data, list):
-            kept = self._kept(data, account, kind)
-            message["data"] = kept
-            return bodies.write(message) if len(kept) < len(data) else None
-        if not isinstance(data, dict):
-            return None
-        if self._hides(data, account, kind):
+        if self._hides(content, account, kind, dialect):
             return b""
         hidden = 0
-        for name, rows in data.items():
+        for name, rows in content.items():
             if isinstance(rows, list):
-                kept = self._kept(rows, account, kind)
+                kept = self._kept(rows, account, kind, dialect)
                 hidden += len(rows) - len(kept)
-                data[name] = kept or (None if name in _NULL_LISTS else kept)
+                content[name] = kept or (None if name in dialect.null_lists else kept)
         return bodies.write(message) if hidden else None
 
-    def _kept(self, rows: list[Any], account: Account, kind: NotFound) -> list[Any]:
-        return [row for row in rows if not (isinstance(row, dict) and self._hides(row, account, kind))]
+    def _kept(self, rows: list[Any], account: Account, kind: NotFound, dialect: Dialect) -> list[Any]:
+        return [
+            row for row in rows if not (isinstance(row, dict) and self._hides(row, account, kind, dialect))
+        ]
 
-    def _hides(self, row: dict[str, Any], account: Account, kind: NotFound) -> bool:
-        number = str(row.get("orderId") or row.get("posId") or row.get("positionId") or "")
+    def _hides(self, row: dict[str, Any], account: Account, kind: NotFound, dialect: Dialect) -> bool:
+        number = str(next((row[name] for name in dialect.id_fields if row.get(name)), ""))
         if number.isascii() and number.isdigit():
             return self._young(int(number), kind.young_ms)
-        if "holdSide" not in row:
-            return False
-        return any(
+        side = dialect.position(row)
+        return side is not None and any(
             self._young(position.id, kind.young_ms)
             for position in account.positions.values()
-            if position.symbol == row.get("symbol") and position.side.value == row["holdSide"]
+            if position.symbol == row.get("symbol") and position.side is side
         )

@@ -10,7 +10,7 @@ from tests.trader.paper.bench import BTC, Bench, spec
 from trader.paper.book import Book
 from trader.paper.engine.accounts import Account
 from trader.paper.engine.engine import Engine
-from trader.paper.engine.model import AccountRecord, Force, Preset, SelfTrade
+from trader.paper.engine.model import AccountKind, AccountRecord, Force, Preset, SelfTrade
 from trader.paper.engine.spot_model import NewSpotOrder, NewSpotPlan, PlanUnit, SpotOrder, SpotPlan
 from trader.paper.market import MarketState
 from trader.paper.state import SqliteStore
@@ -63,7 +63,13 @@ class SpotBench(Bench):
     def rich(self, futures: str = "0", **coins: str) -> Account:
         number = len(self.engine.accounts) + 1
         record = AccountRecord(
-            id=0, key=f"key{number}", secret="s", passphrase="p", kind="classic", label="", created_ns=0
+            id=0,
+            key=f"key{number}",
+            secret="s",
+            passphrase="p",
+            kind=AccountKind.CLASSIC,
+            label="",
+            created_ns=0,
         )
         return self.engine.open_account(record, D(futures), {c: D(v) for c, v in coins.items()})
 

@@ -12,7 +12,7 @@ from tests.trader.paper.bench import Bench
 from trader.paper.book import Book
 from trader.paper.contract import SPOT, default_spec
 from trader.paper.engine.accounts import Account
-from trader.paper.engine.model import AccountRecord, Force, SelfTrade, State
+from trader.paper.engine.model import AccountKind, AccountRecord, Force, SelfTrade, State
 from trader.paper.engine.spot_batch import SpotQuery
 from trader.paper.engine.spot_model import NewSpotOrder, SpotOrder
 from trader.paper.market import MarketState
@@ -42,7 +42,13 @@ class Pit:
     def account(self) -> Account:
         number = len(self.bench.engine.accounts) + 1
         record = AccountRecord(
-            id=0, key=f"k{number}", secret="s", passphrase="p", kind="classic", label="", created_ns=0
+            id=0,
+            key=f"k{number}",
+            secret="s",
+            passphrase="p",
+            kind=AccountKind.CLASSIC,
+            label="",
+            created_ns=0,
         )
         return self.bench.engine.open_account(record, D(0), {"USDT": D(10_000), "X": D(100)})
 

@@ -13,6 +13,7 @@ from urllib.parse import unquote_plus
 
 from trader.paper.engine.accounts import Account
 from trader.paper.engine.engine import Engine
+from trader.paper.engine.model import AccountKind
 from trader.paper.faces.bitget.errors import refusal
 from trader.paper.wall import TRUE_WALL, Wall
 
@@ -60,7 +61,7 @@ def authenticate(
     passphrase = headers.get("ACCESS-PASSPHRASE")
     if not passphrase:
         raise refusal("40011")
-    account = engine.by_key(key)
+    account = engine.by_key(key, AccountKind.CLASSIC, AccountKind.UNIFIED)
     if account is None:
         raise refusal("40006")
     record = account.record
@@ -68,7 +69,7 @@ def authenticate(
         raise refusal("40012")
     if abs(wall.now_ms() - int(stamp)) > WINDOW_MS:
         raise refusal("40008")
-    if record.kind != "classic":
+    if record.kind is not AccountKind.CLASSIC:
         raise refusal("40085")
     text = _text(body)
     prehash = f"{stamp}{method}{path_query}{text}"

@@ -11,6 +11,7 @@ from shared.errors import VenueRefusedError
 from trader.paper.engine.accounts import Account
 from trader.paper.engine.batch import StateLostError
 from trader.paper.engine.engine import Engine
+from trader.paper.engine.model import AccountKind
 from trader.paper.engine.refusals import Refused
 from trader.paper.faces.bitget import (
     account,
@@ -125,7 +126,7 @@ class RestFace:
         route = ROUTES[("POST", path)]
         if self.limits.take(caller.id, path, route.per_second) < 0:
             raise refusal("429")
-        if caller.record.kind != "classic":
+        if caller.record.kind is not AccountKind.CLASSIC:
             raise refusal("40085")
         return await self.execute(route, params, caller)
 

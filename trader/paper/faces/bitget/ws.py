@@ -22,6 +22,7 @@ from trader.paper.contract import FUTURES, SPOT
 from trader.paper.door import Door
 from trader.paper.engine.accounts import Account
 from trader.paper.engine.batch import Batch
+from trader.paper.engine.model import AccountKind
 from trader.paper.faces.bitget import auth, spot_pushes, wstrade
 from trader.paper.faces.bitget.feed import Arg, Feed, TopicKey, frame
 from trader.paper.faces.bitget.limits import Paces, VenueLimits, connect_pace
@@ -300,7 +301,9 @@ class Connection:
 
     def _check_login(self, arg: dict[str, Any]) -> int:
         """0 when the login holds, else the venue's code. The timestamp is in seconds or milliseconds."""
-        account = self.account or self.face.engine.by_key(str(arg.get("apiKey", "")))
+        account = self.account or self.face.engine.by_key(
+            str(arg.get("apiKey", "")), AccountKind.CLASSIC, AccountKind.UNIFIED
+        )
         stamp = str(arg.get("timestamp", ""))
         code = 0
         if account is None:
@@ -356,7 +359,7 @@ class Connection:
         if channel not in {"equity", "adl-noti"} or named in arg:
             canonical[named] = symbol
         self._acknowledge("subscribe", received)
-        if self.account.record.kind != "classic":
+        if self.account.record.kind is not AccountKind.CLASSIC:
             return  # seen on the venue: a unified key may log in and subscribe, and then hears nothing
         self._forget(market, channel, symbol)
         self._private.setdefault((market, channel), []).append(_Private(symbol, canonical, _head(canonical)))
