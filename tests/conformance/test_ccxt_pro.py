@@ -9,7 +9,7 @@ from typing import Any
 import ccxt.pro
 import pytest
 
-from tests.conformance.conftest import configured
+from tests.conformance.clients import classic
 from tests.conformance.venue import Control, write_tape
 from tests.trader.paper.process import Process, Processes
 
@@ -183,7 +183,7 @@ async def mortal(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tupl
 async def test_streams_come_back_after_a_cut(mortal: tuple[Process, Any]) -> None:
     """The exchange dies and starts again: the next watch connects, logs in and hears what happens."""
     first, again = mortal
-    venue = ccxt.pro.bitget(configured(first.ready, first.ready["accounts"][0]))
+    venue = ccxt.pro.bitget(classic(first.ready, first.ready["accounts"][0]))
     try:
         Control(first.ready).price("BTCUSDT", "60000")
         await within(venue.watch_order_book(BTC))
