@@ -27,15 +27,16 @@ def past(venue: ccxt.binanceusdm, number: str) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("leg", "price", "before", "there", "kind"),
+    ("leg", "prices", "kind"),
     [
-        ("stopLossPrice", 59_000, "59010", "58990", "STOP_MARKET"),
-        ("takeProfitPrice", 61_000, "60990", "61010", "TAKE_PROFIT_MARKET"),
+        ("stopLossPrice", ("59000", "59010", "58990"), "STOP_MARKET"),
+        ("takeProfitPrice", ("61000", "60990", "61010"), "TAKE_PROFIT_MARKET"),
     ],
 )
 def test_a_stop_and_a_take_profit_of_a_long(
-    usdm: ccxt.binanceusdm, control: Control, leg: str, price: float, before: str, there: str, kind: str
+    usdm: ccxt.binanceusdm, control: Control, leg: str, prices: tuple[str, str, str], kind: str
 ) -> None:
+    price, before, there = float(prices[0]), *prices[1:]
     usdm.create_order(BTC, "market", "buy", 0.01)
     placed = usdm.create_order(
         BTC, "market", "sell", 0.01, None, {leg: price, "reduceOnly": True, "clientOrderId": "guard"}

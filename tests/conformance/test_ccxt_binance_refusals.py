@@ -272,7 +272,7 @@ def test_refusals_of_the_door(usdm: ccxt.binanceusdm, usdm_refusals: PlainRefusa
 
 @pytest.mark.parametrize("listen", ["put", "delete"])
 def test_a_listen_key_that_is_none(usdm: ccxt.binanceusdm, usdm_refusals: PlainRefusals, listen: str) -> None:
-    assert usdm_refusals.code(lambda: getattr(usdm, f"fapiprivate_{listen}_listenkey")()) == "-1125"
+    assert usdm_refusals.code(getattr(usdm, f"fapiprivate_{listen}_listenkey")) == "-1125"
 
 
 def test_other_kinds_of_keys_are_unknown_here(usdm: ccxt.binanceusdm, control: Control) -> None:
