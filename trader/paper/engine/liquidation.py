@@ -23,11 +23,16 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from trader.paper.engine import margins, matching, maths, orders, positions, spot_orders
 from trader.paper.engine.accounts import Account, Funds
 from trader.paper.engine.core import Core
-<<<<<<< HEAD
-from trader.paper.engine.model import QUOTE_COIN, Kind, MarginMode, Order, Position, PositionMode, Source
-=======
-from trader.paper.engine.model import Kind, MarginMode, Order, Position, PositionMode, Source, Upkeep
->>>>>>> bnws
+from trader.paper.engine.model import (
+    QUOTE_COIN,
+    Kind,
+    MarginMode,
+    Order,
+    Position,
+    PositionMode,
+    Source,
+    Upkeep,
+)
 from trader.paper.engine.money import ZERO, minus, plus
 from trader.paper.market import MarketState
 

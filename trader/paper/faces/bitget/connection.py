@@ -19,7 +19,17 @@ from trader.paper.engine.accounts import Account
 from trader.paper.engine.engine import Engine
 from trader.paper.engine.model import AccountKind
 from trader.paper.faces.bitget import auth
-from trader.paper.faces.bitget.dialect import EVERY, TEXTS, Dialect, Group, Private, Public, Push, Request, encode
+from trader.paper.faces.bitget.dialect import (
+    EVERY,
+    TEXTS,
+    Dialect,
+    Group,
+    Private,
+    Public,
+    Push,
+    Request,
+    encode,
+)
 from trader.paper.faces.bitget.feed import TopicKey
 from trader.paper.faces.bitget.limits import Paces, VenueLimits
 from trader.paper.faces.bitget.rest import RestFace

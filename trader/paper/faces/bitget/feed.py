@@ -259,9 +259,7 @@ class TopicMaker:
 class Feed:
     """All topics that somebody listens to. ``make`` answers ``None`` for a channel that is not served."""
 
-    def __init__(
-        self, hub: MarketHub, make: Callable[[TopicKey, MarketState, Arg], Topic | None]
-    ) -> None:
+    def __init__(self, hub: MarketHub, make: Callable[[TopicKey, MarketState, Arg], Topic | None]) -> None:
         self._hub = hub
         self._make = make
         self._topics: dict[TopicKey, dict[TopicKey, Topic]] = {}

@@ -7,6 +7,7 @@ from decimal import Decimal
 from shared.domain.order import OrderType, PositionSide, Side
 from trader.paper.engine import spot
 from trader.paper.engine.accounts import Account
+from trader.paper.engine.engine import Engine
 from trader.paper.engine.estimates import Wanted
 from trader.paper.engine.model import PositionMode
 from trader.paper.engine.money import ZERO, divided, text, times, to_step
@@ -73,16 +74,16 @@ def key_info(call: Call) -> object:
 # assets
 
 
-def _coins(account: Account) -> list[str]:
+def coins(account: Account) -> list[str]:
     """What is held; USDT always."""
     return sorted({coin for coin, total in account.record.spot.items() if total} | {COIN})
 
 
-def asset(call: Call, coin: str) -> Row:
+def asset(engine: Engine, account: Account, coin: str) -> Row:
     """One coin. Profits and losses of contracts at mark belong to the equity of USDT."""
-    account, core = call.account, call.engine.core
+    core = engine.core
     balance = account.spot.total(coin)
-    funds = call.engine.funds(account)
+    funds = engine.funds(account)
     equity = funds.equity if coin == COIN else balance
     free = max(ZERO, spot.free(core, account, coin))
     return {
@@ -96,12 +97,11 @@ def asset(call: Call, coin: str) -> Row:
     }
 
 
-def totals(call: Call) -> Row:
+def totals(engine: Engine, account: Account) -> Row:
     """The account as a whole. A USDT counts as a USD; only USDT margins positions."""
-    account, engine = call.account, call.engine
     funds = engine.funds(account)
     worth = funds.equity
-    for coin in _coins(account):
+    for coin in coins(account):
         if coin != COIN:
             worth += spot.in_usdt(engine.core, coin, account.spot.total(coin)) or ZERO
     gain = funds.isolated_unrealised + funds.crossed_unrealised
@@ -125,8 +125,8 @@ def totals(call: Call) -> Row:
 @signed_get("account/assets")
 def assets(call: Call) -> object:
     wanted = call.params.text("coin").upper()
-    shown = [asset(call, coin) for coin in _coins(call.account) if wanted in {"", coin}]
-    return totals(call) | {"assets": shown}
+    shown = [asset(call.engine, call.account, coin) for coin in coins(call.account) if wanted in {"", coin}]
+    return totals(call.engine, call.account) | {"assets": shown}
 
 
 @signed_get("account/funding-assets")

@@ -20,7 +20,7 @@ from trader.paper.faces.bitget.shapes import ms
 from trader.paper.faces.bitget.v3.market import INTERVALS
 from trader.paper.faces.topics import Subscriber
 from trader.paper.faces.topics import Topic as Paced
-from trader.paper.market import MarketHub, MarketState, Traded
+from trader.paper.market import MarketHub, MarketState, PublicTrade, Traded
 
 Row = dict[str, object]
 
@@ -203,4 +203,3 @@ class UnifiedFeed(Feed):
                 if fill.source in _LIQUIDATED:
                     for topic in self._liquidations.values():
                         topic.liquidated(fill)
-
