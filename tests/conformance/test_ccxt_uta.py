@@ -38,11 +38,11 @@ def test_the_whole_way_of_a_trade(
     assert venue.set_leverage(20, BTC)["data"] == "success"
     placed = venue.create_order(BTC, "market", "buy", 0.005, None, {"clientOrderId": "way"})
     order = venue.fetch_order(placed["id"], BTC)
-    assert (order["status"], order["filled"], order["side"], order["average"]) == (
+    assert (order["status"], order["filled"], order["side"], order["info"]["avgPrice"]) == (
         "closed",
         0.005,
         "buy",
-        60_000.0,
+        "60000",
     )
     assert (order["clientOrderId"], order["fee"]["cost"]) == ("way", 0.18)
     (position,) = venue.fetch_positions([BTC])
@@ -160,7 +160,7 @@ def test_a_resting_order_fills_as_maker(
     placed = resting(uta)
     with control.held("BTCUSDT", "58900"):
         order = uta.fetch_order(placed["id"], BTC)
-        assert (order["status"], order["average"], order["filled"]) == ("closed", 59_000.0, 0.01)
+        assert (order["status"], order["info"]["avgPrice"], order["filled"]) == ("closed", "59000", 0.01)
         fills = uta.fetch_my_trades(BTC)
         assert {(fill["order"], fill["takerOrMaker"], fill["price"]) for fill in fills} == {
             (placed["id"], "maker", 59_000.0)

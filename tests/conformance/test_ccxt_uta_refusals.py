@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import ccxt
@@ -210,12 +211,10 @@ def test_orders_on_a_symbol_that_is_not_open(
     assert uta_refusals.code(lambda: getattr(uta, PLACE)(sent)) in codes.NOT_OPEN | {"25101"}
 
 
-def test_unknown_addresses(uta: ccxt.bitget, uta_refusals: Refusals) -> None:
-    def get(path: str) -> object:
-        return uta.fetch(uta.urls["api"]["mix"] + path, "GET", {}, None)
-
-    assert uta_refusals.code(lambda: get("/api/v3/trade/nowhere"), status=404) == "40404"
-    assert uta_refusals.code(lambda: get("/api/v3/trade/place-order"), status=404) == "40404"
+@pytest.mark.parametrize(("path", "verb"), [("v3/trade/nowhere", "GET"), ("v3/trade/place-order", "GET")])
+def test_unknown_addresses(uta: ccxt.bitget, uta_refusals: Refusals, path: str, verb: str) -> None:
+    do = partial(uta.fetch2, path, ["private", "uta"], verb)
+    assert uta_refusals.code(do, status=404) == "40404"
 
 
 def test_a_batch_that_is_none(uta: ccxt.bitget, uta_refusals: Refusals) -> None:
