@@ -78,6 +78,9 @@ class MarketHub:
         self.now_ns = clock.now_ns()
         """Time of the last applied event: the engine's "now" while a leap is played."""
         self._listeners: list[Listener] = []
+        self._market_due = _NEVER
+        self._alarm_ns = _NEVER
+        self._ring: Callable[[], None] = lambda: None
         self._next_due = _NEVER
         self._changed: dict[tuple[str, str], BookChanged] = {}
 
@@ -103,8 +106,22 @@ class MarketHub:
 
     @property
     def next_due_ns(self) -> int:
-        """When the next opening or funding settlement falls due."""
+        """When the next opening, funding settlement or alarm falls due."""
         return self._next_due
+
+    def set_alarm(self, ns: int, ring: Callable[[], None]) -> None:
+        """Call ``ring`` when time comes to ``ns``, in its turn among the events; there is one alarm. 0 = never.
+
+        ``ring`` sets the next one: an alarm that is not set anew after its time does not ring again.
+        """
+        ns = ns or _NEVER
+        self._ring = ring
+        if ns == self._alarm_ns:
+            return
+        self._alarm_ns = ns
+        before, self._next_due = self._next_due, min(self._market_due, self._alarm_ns)
+        if self._next_due < before:
+            self.clock.nudge()
 
     # control
 
@@ -218,10 +235,14 @@ class MarketHub:
         self._plan()
 
     def tick(self, ns: int) -> None:
-        """Let time come to ``ns``: openings and settlements that fall due, each in its own turn."""
+        """Let time come to ``ns``: what falls due, each in its own turn; at one time the alarm comes last."""
         while self._next_due <= ns:
             due = self._next_due
             self.now_ns = max(self.now_ns, due)
+            if self._market_due > due:
+                self._alarm_ns, self._next_due = _NEVER, self._market_due
+                self._ring()
+                continue
             for state in list(self.states.values()):
                 if state.status == "pre_open" and state.spec.open_time_ms * _MS <= due:
                     self.set_status(state, "open")
@@ -360,7 +381,8 @@ class MarketHub:
                 due = min(due, state.spec.open_time_ms * _MS)
             if state.next_funding_ns:
                 due = min(due, state.next_funding_ns)
-        self._next_due = due
+        self._market_due = due
+        self._next_due = min(due, self._alarm_ns)
 
     def _emit(self, event: MarketEvent) -> None:
         for listener in self._listeners:

@@ -66,8 +66,13 @@ PRICES = {BTC: D(50_000), ETH: D(2_000)}
 class Bench:
     """``move`` sets price, mark and a deep one-tick book; ``book`` sets exact levels."""
 
-    def __init__(self, store: SqliteStore | None = None, specs: tuple[ContractSpec, ...] = SPECS) -> None:
-        self.clock = TapeClock(0, start_ns=START_NS)
+    def __init__(
+        self,
+        store: SqliteStore | None = None,
+        specs: tuple[ContractSpec, ...] = SPECS,
+        start_ns: int = START_NS,
+    ) -> None:
+        self.clock = TapeClock(0, start_ns=start_ns)
         self.hub = MarketHub(self.clock)
         self.store = store or SqliteStore(None)
         for one in specs:
@@ -101,11 +106,17 @@ class Bench:
         self.hub.feed_trade(self.state(symbol), D(price), D(size), taker, self.now())
 
     def account(
-        self, balance: Decimal | int | str = 10_000, kind: AccountKind = AccountKind.CLASSIC
+        self, balance: Decimal | int | str = 10_000, kind: AccountKind | str = AccountKind.CLASSIC
     ) -> Account:
         number = len(self.engine.accounts) + 1
         record = AccountRecord(
-            id=0, key=f"key{number}", secret="s", passphrase="p", kind=kind, label="", created_ns=0
+            id=0,
+            key=f"key{number}",
+            secret="s",
+            passphrase="p",
+            kind=AccountKind(kind),
+            label="",
+            created_ns=0,
         )
         return self.engine.open_account(record, D(balance))
 

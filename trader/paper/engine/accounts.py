@@ -22,8 +22,6 @@ from trader.paper.engine.model import (
 from trader.paper.engine.money import ZERO
 from trader.paper.engine.spot_model import SpotHoldings
 
-DEFAULT_LEVERAGE = 10
-
 
 class Funds(msgspec.Struct, frozen=True):
     """Where the money of an account is, in quote currency.
@@ -90,10 +88,10 @@ class Account:
         return self.record.id
 
     def settings(self, spec: ContractSpec) -> SymbolSettings:
-        """The symbol's settings; what was never set is crossed margin at 10x (or the symbol's maximum)."""
+        """The symbol's settings; what was never set is crossed margin at the leverage of the account's kind."""
         found = self.record.settings.get(spec.symbol)
         if found is None:
-            leverage = min(DEFAULT_LEVERAGE, spec.max_leverage)
+            leverage = min(self.record.rules.leverage, spec.max_leverage)
             found = SymbolSettings(
                 margin_mode=MarginMode.CROSSED,
                 long_leverage=leverage,

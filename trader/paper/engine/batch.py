@@ -28,10 +28,14 @@ PositionKey = tuple[int, str, str]
 
 
 class OrderStep(msgspec.Struct, frozen=True):
-    """One push of the ``orders`` channel: the order as it was then, and the fill that changed it."""
+    """One push of the ``orders`` channel: the order as it was then, and the fill that changed it.
+
+    ``amended``: its price or size was changed, and nothing else.
+    """
 
     order: Order
     fill: Fill | None = None
+    amended: bool = False
 
 
 class Batch(msgspec.Struct):
@@ -55,9 +59,9 @@ class Batch(msgspec.Struct):
             self.accounts or self.orders or self.positions or self.plans or self.entries or self.spot.accounts
         )
 
-    def order(self, order: Order, fill: Fill | None = None) -> None:
+    def order(self, order: Order, fill: Fill | None = None, *, amended: bool = False) -> None:
         self.orders[order.id] = order
-        self.steps.append(OrderStep(copy(order), fill))
+        self.steps.append(OrderStep(copy(order), fill, amended))
 
     def plan(self, plan: Plan) -> None:
         self.plans[plan.id] = plan

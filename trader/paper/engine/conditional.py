@@ -74,7 +74,7 @@ def check(core: Core, account: Account, new: NewTrigger) -> MarketState:
     """Every refusal of :func:`place`. Money and positions are looked at when it is triggered."""
     state = core.state(new.symbol)
     statuses.admit(state, closing=new.closes)
-    checks.free_client_id(account.plan_clients, new.client_id)
+    checks.free_client_id(account, account.plan_clients, new.client_id)
     _check_form(account, state, new)
     if new.kind.trails:
         price = plans.reference_price(state, new.reference)
@@ -93,7 +93,7 @@ def _check_form(account: Account, state: MarketState, new: NewTrigger) -> None:
         checks.tick(spec, new.price, "price")
     at = new.price if new.price is not None else new.trigger
     if not new.closes and next(account.held(new.symbol), None) is None:
-        checks.value(spec, _order(new), at)
+        checks.value(spec, new.size, at)
     if new.kind.trails:
         plans.check_ratio(new.ratio, "callbackRatio")
         _check_percentages(new)

@@ -23,6 +23,7 @@ from trader.paper.engine.model import (
 from trader.paper.engine.money import ZERO, negated, plus
 from trader.paper.engine.refusals import Reason, Refused
 from trader.paper.engine.spot_floor import Floor
+from trader.paper.engine.timers import Timers
 from trader.paper.engine.watching import Watching
 from trader.paper.market import MarketHub, MarketState
 
@@ -51,6 +52,7 @@ class Core:
         self.liquidation_prices: dict[int, Decimal] = {}
         self.doubtful: dict[int, bool] = {}
         self.totals: dict[tuple[Kind, str], Decimal] = {}
+        self.timers = Timers()
         self.spot = Floor()
         self.listeners: list[Listener] = []
         self.last_id = 0

@@ -15,6 +15,7 @@ from trader.paper.engine import (
     checks,
     conditional,
     estimates,
+    expiry,
     liquidation,
     margins,
     matching,
@@ -178,6 +179,13 @@ class Engine:
         self._finish(order.symbol)
         return changed
 
+    def amend(self, account: Account, order: Order, size: Decimal, price: Decimal) -> Order:
+        """The same order with another size and price; it may have traded or ended by it."""
+        self.core.command_time()
+        modifying.amend(self.core, account, order, size, price)
+        self._finish(order.symbol)
+        return order
+
     def reverse(
         self, account: Account, position: Position, size: Decimal | None = None, client_id: str = ""
     ) -> Order:
@@ -190,7 +198,13 @@ class Engine:
     def cancel(self, account: Account, order: Order) -> None:
         self.core.command_time()
         orders.cancel(self.core, account, order)
-        self.core.commit()
+        self._commit()
+
+    def countdown(self, account: Account, symbol: str, ns: int) -> None:
+        """Cancel all orders of the symbol in ``ns`` nanoseconds, unless this is called again before; 0 stops it."""
+        self.core.command_time()
+        expiry.countdown(self.core, account, symbol, ns)
+        self._commit()
 
     def cancel_all(self, account: Account, symbol: str = "") -> list[Order]:
         """Cancel every resting order (of one symbol); those that were."""
@@ -198,7 +212,7 @@ class Engine:
         found = [order for order in account.orders.values() if symbol in ("", order.symbol)]
         for order in found:
             orders.cancel(self.core, account, order)
-        self.core.commit()
+        self._commit()
         return found
 
     def close_positions(
@@ -222,7 +236,7 @@ class Engine:
                 failed.append((position, refused))
         for name in {position.symbol for position in found}:
             self._settle(self.core.state(name))
-        self.core.commit()
+        self._commit()
         return done, failed
 
     def pending(self, account: Account, number: int = 0, client_id: str = "") -> Order | None:
@@ -309,7 +323,7 @@ class Engine:
     def cancel_plan(self, account: Account, plan: Plan) -> None:
         self.core.command_time()
         plans.end(self.core, account, plan, PlanState.CANCELLED)
-        self.core.commit()
+        self._commit()
 
     def live_plan(self, account: Account, number: int = 0, client_id: str = "") -> Plan | None:
         return account.plans.get(number or account.plan_clients.get(client_id, 0))
@@ -381,7 +395,20 @@ class Engine:
 
     def _finish(self, symbol: str) -> None:
         self._settle(self.core.state(symbol))
-        self.core.commit()
+        self._commit()
+
+    def _commit(self) -> None:
+        """Hand on what changed, and be called when the next thing falls due."""
+        core = self.core
+        core.commit()
+        core.hub.set_alarm(core.timers.next_ns, self._on_alarm)
+
+    def _on_alarm(self) -> None:
+        core = self.core
+        core.event_time()
+        for symbol in expiry.run(core):
+            self._settle(core.state(symbol))
+        self._commit()
 
     def _settle(self, state: MarketState, *, moved: bool = False) -> None:
         """Let the present price do what it must, until quiet: fills, protection, liquidation.
@@ -414,7 +441,7 @@ class Engine:
         if isinstance(event, Traded) and state.trading:
             matching.FuturesPit(self.core, state).traded(event.price, event.size, Side(event.side))
         self._settle(state, moved=True)
-        self.core.commit()
+        self._commit()
 
     def _restore(self) -> None:
         restored = self.core.store.load()
@@ -447,9 +474,12 @@ class Engine:
             orders.index_again(core, core.accounts[order.account], order)
         for plan in core.live_plans.values():
             plans.watch(core, plan)
+        core.command_time()
+        expiry.arm(core)
+        expiry.run(core)
         core.doubtful.clear()  # each is judged with its symbols, after their protection had its turn
         for market, symbol in list(core.symbols):
             core.command_time()
             self._settle(core.state(symbol, market), moved=True)
-        core.commit()
+        self._commit()
         self.spot.arm()

@@ -25,6 +25,7 @@ from trader.paper.engine.accounts import Account, Funds
 from trader.paper.engine.core import Core
 from trader.paper.engine.model import (
     QUOTE_COIN,
+    Ended,
     Kind,
     MarginMode,
     Order,
@@ -165,16 +166,16 @@ def _cancel_around(core: Core, account: Account, position: Position) -> None:
     one_way = position.mode is PositionMode.ONE_WAY
     for order in list(account.pending(position.symbol)):
         if one_way or order.position_side is position.side:
-            orders.cancel(core, account, order, "liquidation")
+            orders.cancel(core, account, order, Ended.LIQUIDATION)
 
 
 def _crossed(core: Core, account: Account) -> None:
     for order in list(account.orders.values()):
         if order.margin_mode is MarginMode.CROSSED:
-            orders.cancel(core, account, order, "liquidation")
+            orders.cancel(core, account, order, Ended.LIQUIDATION)
     for spot_order in list(account.spot.orders.values()) if account.record.unified else ():
         if spot_order.pays == QUOTE_COIN:
-            spot_orders.cancel(core, account, spot_order, "liquidation")
+            spot_orders.cancel(core, account, spot_order, Ended.LIQUIDATION)
     last = 0
     while (worst := _worst(core, account)) is not None:
         equity, needed = crossed_margins(core, account, account.funds(core.mark))

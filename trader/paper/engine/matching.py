@@ -11,7 +11,7 @@ from shared.domain.order import Side
 from trader.paper.engine import orders, positions, protection
 from trader.paper.engine.accounts import Account
 from trader.paper.engine.core import Core
-from trader.paper.engine.model import Fill, Order, State
+from trader.paper.engine.model import Ended, Fill, Order, State
 from trader.paper.engine.money import ZERO, divided, plus, times
 from trader.paper.engine.pit import Pit, taker_of
 from trader.paper.market import MarketState
@@ -122,14 +122,14 @@ def fill_resting(core: Core, account: Account, order: Order, most: Decimal) -> D
     held = shrunk.size if shrunk is not None else ZERO
     size, why = min(most, order.remaining), ""
     if order.closing and size > held:
-        size, why = held, "reduce_only"
+        size, why = held, Ended.REDUCE_ONLY.value
     elif not order.closing and size > held and not _affordable(core, account, order, size - held):
-        size, why = ZERO, "insufficient_margin"
+        size, why = ZERO, Ended.MARGIN.value
     if size:
         execute(core, account, order, order.price, size, taker=False)
     if order.live:
         if order.closing and not why and (order.symbol, order.position_side) not in account.positions:
-            why = "position_closed"
+            why = Ended.POSITION_CLOSED.value
         if why:
             orders.cancel(core, account, order, why)
         else:

@@ -49,6 +49,40 @@ class State(StrEnum):
     CANCELED = "canceled"
 
 
+class Ended(StrEnum):
+    """Why an order that is not filled has ended (``Order.cancel_reason``)."""
+
+    CLIENT = "normal_cancel"
+    UNFILLED = "unfilled"
+    """Nothing is left to trade with and it must not rest."""
+    NOT_MAKER = "not_maker"
+    """Post-only, and it would have taken."""
+    AMENDED = "amended"
+    """Its new size is not above what has traded."""
+    EXPIRED = "expired"
+    """Its time has come."""
+    COUNTDOWN = "countdown"
+    SELF_TRADE = "stp_cancel"
+    REDUCE_ONLY = "reduce_only"
+    MARGIN = "insufficient_margin"
+    POSITION_CLOSED = "position_closed"
+    LIQUIDATION = "liquidation"
+
+
+class PriceMatch(StrEnum):
+    """A limit price that is read from the book: the opposite side's, or the own side's, n-th best price."""
+
+    NONE = ""
+    OPPONENT = "opponent"
+    OPPONENT_5 = "opponent_5"
+    OPPONENT_10 = "opponent_10"
+    OPPONENT_20 = "opponent_20"
+    QUEUE = "queue"
+    QUEUE_5 = "queue_5"
+    QUEUE_10 = "queue_10"
+    QUEUE_20 = "queue_20"
+
+
 class Source(StrEnum):
     """What made an order."""
 
@@ -111,19 +145,18 @@ class Upkeep(StrEnum):
     BRACKET = "bracket"
 
 
-class House(msgspec.Struct, frozen=True, kw_only=True):
+class AccountRules(msgspec.Struct, frozen=True, kw_only=True):
     """What the kind of an account decides inside the engine.
 
-    ``strict_reduce_only``: a reduce-only order is refused when it would leave an older order of the same
+    ``leverage`` is that of a symbol whose was never set (or the symbol's maximum),
+    ``client_id`` the pattern of the ids that clients give. ``strict_reduce_only``: a reduce-only order is refused when it would leave an older order of the same
     side to open what the account cannot pay.
     """
 
+    leverage: int = 10
+    client_id: str = r"[0-9A-Za-z_:#\-+ ]{1,64}"
     upkeep: Upkeep = Upkeep.RATE_AND_FEE
     strict_reduce_only: bool = False
-
-
-_PLAIN = House()
-_HOUSES = {"binance": House(upkeep=Upkeep.BRACKET, strict_reduce_only=True)}
 
 
 class Reference(StrEnum):
@@ -138,6 +171,8 @@ class PlanState(StrEnum):
     EXECUTED = "executed"
     FAILED = "fail_execute"
     CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    """Ended by the exchange before it was triggered."""
 
 
 class Kind(StrEnum):
@@ -225,7 +260,12 @@ class Preset(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NewOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """An order as a face hands it in. ``hedge_close`` is ``None`` when the client did not say."""
+    """An order as a face hands it in. ``hedge_close`` is ``None`` when the client did not say.
+
+    ``strict``: a post-only order that would take and a fill-or-kill order that cannot fill are refused
+    instead of cancelled. With a ``match`` the price is read from the book and none is given. ``expires_ns``
+    0 = never. ``plan_id`` is the plan that it comes from; ``closes_all`` only marks it.
+    """
 
     symbol: str
     side: Side
@@ -242,6 +282,11 @@ class NewOrder(msgspec.Struct, frozen=True, kw_only=True):
     self_trade: SelfTrade = SelfTrade.NONE
     market: str = FUTURES
     source: Source = Source.CLIENT
+    strict: bool = False
+    match: PriceMatch = PriceMatch.NONE
+    expires_ns: int = 0
+    plan_id: int = 0
+    closes_all: bool = False
 
 
 class Order(msgspec.Struct, kw_only=True):
@@ -249,7 +294,9 @@ class Order(msgspec.Struct, kw_only=True):
 
     ``closing`` orders can only shrink a position (reduce-only, or a hedge-mode close) and then
     ``position_side`` is that position; for the others it is the position they would open.
-    ``ahead`` is the size of the tape's book that a resting order has in front of it at its price.
+    ``ahead`` is the size of the tape's book that a resting order has in front of it at its price, ``turn``
+    its place among this exchange's own orders there (0: that of its id). ``amendments`` counts how often
+    price or size were changed; ``expires_ns`` 0 = never.
     """
 
     id: int
@@ -283,6 +330,12 @@ class Order(msgspec.Struct, kw_only=True):
     self_trade: SelfTrade = SelfTrade.NONE
     market: str = FUTURES
     ahead: Decimal = ZERO
+    turn: int = 0
+    amendments: int = 0
+    match: PriceMatch = PriceMatch.NONE
+    expires_ns: int = 0
+    plan_id: int = 0
+    closes_all: bool = False
 
     @property
     def remaining(self) -> Decimal:
@@ -484,6 +537,17 @@ class AccountKind(StrEnum):
     BINANCE = "binance"
 
 
+_PLAIN = AccountRules()
+_RULES = {
+    AccountKind.UNIFIED: AccountRules(leverage=20, client_id=r"[.A-Z:/a-z0-9_-]{1,32}"),
+    AccountKind.BINANCE: AccountRules(
+        client_id=r"[.A-Z:/a-z0-9_-]{1,36}",
+        upkeep=Upkeep.BRACKET,
+        strict_reduce_only=True,
+    ),
+}
+
+
 class AccountRecord(msgspec.Struct, kw_only=True):
     """What is stored of an account. The secret and the passphrase never leave the state file and the answer to their creation.
 
@@ -491,7 +555,9 @@ class AccountRecord(msgspec.Struct, kw_only=True):
     included), ``spot_ns`` when each of them last changed. A unified account has one wallet: ``wallet`` is
     its USDT, for contracts and spot alike, and ``spot`` the other coins beside it.
 
-    ``second_key`` is a Binance account's key for requests signed with the private half of ``public_key`` (Ed25519, PEM), "" when it has none.
+    ``second_key`` is a Binance account's key for requests signed with the private half of ``public_key``
+    (Ed25519, PEM), "" when it has none. ``countdowns`` are the times at which all orders of a symbol will be
+    cancelled unless they are put off before.
     """
 
     id: int
@@ -508,6 +574,7 @@ class AccountRecord(msgspec.Struct, kw_only=True):
     client_ids: ClientIds = ClientIds.PENDING
     spot: dict[str, Decimal] = {}
     spot_ns: dict[str, int] = {}
+    countdowns: dict[str, int] = {}
     second_key: str = ""
     public_key: str = ""
 
@@ -523,8 +590,8 @@ class AccountRecord(msgspec.Struct, kw_only=True):
         return FUTURES_WALLET if coin == QUOTE_COIN else SPOT_WALLET
 
     @property
-    def house(self) -> House:
-        return _HOUSES.get(self.kind, _PLAIN)
+    def rules(self) -> AccountRules:
+        return _RULES.get(self.kind, _PLAIN)
 
     def __repr__(self) -> str:
         return f"AccountRecord(id={self.id}, kind={self.kind!r}, label={self.label!r})"

@@ -1,7 +1,8 @@
 """Changing an order, and turning a position round. Everything is checked before anything changes.
 
-A new size or price makes a new order with a new id at the end of the queue, as on the venue; new
-protection alone changes the order where it stands.
+:func:`modify`: a new size or price makes a new order with a new id at the end of the queue; new protection
+alone changes the order where it stands. :func:`amend`: the order keeps its id, and its place in the queue
+when it only becomes smaller.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from trader.paper.engine.core import Core
 from trader.paper.engine.crossing import Taker
 from trader.paper.engine.legs import KEEP, LegChange
 from trader.paper.engine.model import (
+    Ended,
     NewOrder,
     Order,
     Position,
@@ -29,6 +31,9 @@ from trader.paper.engine.model import (
 )
 from trader.paper.engine.money import ZERO, plus, times
 from trader.paper.engine.refusals import Reason, Refused
+
+#: As often as one order may be amended.
+MOST_AMENDMENTS = 10_000
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,6 +78,57 @@ def modify(core: Core, account: Account, order: Order, change: Change) -> Order:
         ticket = placing.check(core, account, new)
     orders.cancel(core, account, order)
     return placing.carry_out(core, account, new, ticket, core.state(order.symbol)).order
+
+
+def amend(core: Core, account: Account, order: Order, size: Decimal, price: Decimal) -> Order:
+    """Another size (what has traded included) and price for a resting limit order, which stays the same order.
+
+    It is judged as a new one would be; a refusal leaves it as it was. At another price or with a greater
+    size it goes to the end of the queue, and trades what it meets there. It is cancelled instead when no more
+    than ``size`` is left to trade, or when it is post-only and would take.
+    """
+    if order.type is not OrderType.LIMIT or order.id not in core.resting:
+        raise Refused(Reason.NOT_MODIFIABLE, str(order.id))
+    if (size, price) == (order.size, order.price):
+        raise Refused(Reason.NOTHING_CHANGED)
+    if order.amendments >= MOST_AMENDMENTS:
+        raise Refused(Reason.TOO_MANY_AMENDMENTS, str(MOST_AMENDMENTS))
+    state = core.state(order.symbol)
+    new = NewOrder(
+        symbol=order.symbol,
+        side=order.side,
+        type=OrderType.LIMIT,
+        size=size,
+        margin_mode=order.margin_mode,
+        price=price,
+        force=order.force,
+        hedge_close=order.closing if order.mode is PositionMode.HEDGE else None,
+        reduce_only=order.reduce_only,
+        self_trade=order.self_trade,
+    )
+    with _without(account, order):
+        if size <= order.filled:
+            placing.check_form(core, account, state, new)
+        else:
+            ticket = placing.check(core, account, new, filled=order.filled)
+    if size <= order.filled:
+        orders.cancel(core, account, order, Ended.AMENDED)
+        return order
+    for older in ticket.displaced:
+        orders.cancel(core, account, older, Ended.REDUCE_ONLY)
+    smaller = price == order.price and size < order.size
+    orders.unrest(core, account, order)
+    order.size = plus(ticket.size, order.filled)
+    order.price = price
+    order.leverage = ticket.leverage
+    order.amendments += 1
+    order.updated_ns = core.now_ns
+    if not smaller:
+        order.turn = core.next_id()
+    core.touch(account)
+    core.batch.order(order, amended=True)
+    placing.work(core, account, order, ticket, state, ahead=order.ahead if smaller else None)
+    return order
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from shared.domain.order import OrderType, PositionSide, Side
 from trader.paper.engine.accounts import Account
 from trader.paper.engine.core import Core
 from trader.paper.engine.model import (
+    Ended,
     Force,
     NewOrder,
     Order,
@@ -17,6 +18,7 @@ from trader.paper.engine.model import (
     exit_side,
 )
 from trader.paper.engine.money import ZERO, divided, minus, plus, times
+from trader.paper.engine.timers import Due, Timer
 
 
 def make(
@@ -55,6 +57,10 @@ def make(
         preset=new.preset,
         self_trade=new.self_trade,
         market=new.market,
+        match=new.match,
+        expires_ns=new.expires_ns,
+        plan_id=new.plan_id,
+        closes_all=new.closes_all,
     )
     account.orders[number] = order
     account.clients[order.client_id] = number
@@ -102,9 +108,7 @@ def forced(
 def rest(core: Core, account: Account, order: Order, opening: Decimal, ahead: Decimal) -> None:
     """Into the book behind ``ahead``: reserve margin for the ``opening`` part, or the size that it will close."""
     order.ahead = ahead
-    core.resting.add(order.id)
-    index = core.index(order.symbol, order.market)
-    (index.buys if order.side is Side.BUY else index.sells).add(order.price, order.id)
+    _enter(core, order)
     if order.closing:
         position = account.positions[(order.symbol, order.position_side)]
         position.frozen = plus(position.frozen, order.remaining)
@@ -121,10 +125,16 @@ def rest(core: Core, account: Account, order: Order, opening: Decimal, ahead: De
 
 def index_again(core: Core, account: Account, order: Order) -> None:
     """After a restart: what it reserves was stored with it."""
+    _enter(core, order)
+    account.locked = plus(account.locked, order.locked)
+
+
+def _enter(core: Core, order: Order) -> None:
     core.resting.add(order.id)
     index = core.index(order.symbol, order.market)
-    (index.buys if order.side is Side.BUY else index.sells).add(order.price, order.id)
-    account.locked = plus(account.locked, order.locked)
+    (index.buys if order.side is Side.BUY else index.sells).add(order.price, order.id, order.turn)
+    if order.expires_ns:
+        core.timers.set(Timer(Due.ORDER, order.id), order.expires_ns)
 
 
 def unrest(core: Core, account: Account, order: Order) -> None:
@@ -132,7 +142,7 @@ def unrest(core: Core, account: Account, order: Order) -> None:
     if order.id not in core.resting:
         return
     index = core.index(order.symbol, order.market)
-    (index.buys if order.side is Side.BUY else index.sells).remove(order.price, order.id)
+    (index.buys if order.side is Side.BUY else index.sells).remove(order.price, order.id, order.turn)
     if order.closing:
         position = account.positions.get((order.symbol, order.position_side))
         if position is not None:
@@ -146,12 +156,14 @@ def unrest(core: Core, account: Account, order: Order) -> None:
 
 def finish(core: Core, account: Account, order: Order) -> None:
     """No longer pending: its client id is free again."""
+    if order.expires_ns:
+        core.timers.set(Timer(Due.ORDER, order.id), 0)
     del account.orders[order.id]
     del account.clients[order.client_id]
     del core.live_orders[order.id]
 
 
-def cancel(core: Core, account: Account, order: Order, reason: str = "normal_cancel") -> None:
+def cancel(core: Core, account: Account, order: Order, reason: str = Ended.CLIENT) -> None:
     unrest(core, account, order)
     order.state = State.CANCELED
     order.cancel_reason = reason
@@ -165,4 +177,4 @@ def cancel_closing(core: Core, account: Account, position: Position) -> None:
     """The position is gone: nothing is left that its closing orders could close."""
     for order in list(account.pending(position.symbol)):
         if order.closing and order.position_side is position.side and order.id in core.resting:
-            cancel(core, account, order, "position_closed")
+            cancel(core, account, order, Ended.POSITION_CLOSED)

@@ -24,7 +24,7 @@ from trader.paper.contract import Side as Word
 from trader.paper.engine.crossing import Meeting, Take, Taker, merged
 from trader.paper.engine.depth import Depth
 from trader.paper.engine.index import PriceIndex
-from trader.paper.engine.model import Order
+from trader.paper.engine.model import Ended, Order
 from trader.paper.engine.money import ZERO
 from trader.paper.market import MarketState
 
@@ -97,7 +97,7 @@ class Pit(ABC):
                     return
                 missed |= not self._take_one(order, part)
             if meeting.stopped and order.live:
-                self.cancel(order, "stp_cancel")
+                self.cancel(order, Ended.SELF_TRADE)
             if not missed or not order.live:
                 return
             meeting = self.meet(taker_of(order), order.remaining)
@@ -113,7 +113,7 @@ class Pit(ABC):
         if maker is None:
             return False
         if part.cancels:
-            self.cancel(maker, "stp_cancel")
+            self.cancel(maker, Ended.SELF_TRADE)
             return True
         size = self.fill(maker, min(part.size, order.remaining))
         if size and order.live:

@@ -6,18 +6,20 @@ from decimal import Decimal
 
 import msgspec
 
-from shared.domain.order import OrderType, PositionSide
+from shared.domain.order import OrderType, PositionSide, Side
 from trader.paper.engine import checks, matching, maths, orders, positions, statuses
 from trader.paper.engine.accounts import Account
 from trader.paper.engine.core import Core
 from trader.paper.engine.crossing import Meeting, Taker
 from trader.paper.engine.model import (
+    Ended,
     Force,
     MarginMode,
     NewOrder,
     Order,
     Position,
     PositionMode,
+    PriceMatch,
     Source,
     closed_by,
     exit_side,
@@ -54,7 +56,23 @@ class Ticket(msgspec.Struct, kw_only=True):
 
 def place(core: Core, account: Account, new: NewOrder) -> Placed:
     state = core.state(new.symbol)
+    new = priced(state, new)
     return carry_out(core, account, new, check(core, account, new), state)
+
+
+def priced(state: MarketState, new: NewOrder) -> NewOrder:
+    """With the price that it reads from the book. Refused when the book does not reach so deep."""
+    if new.match is PriceMatch.NONE:
+        return new
+    if new.price is not None or new.type is not OrderType.LIMIT:
+        raise Refused(Reason.BAD_VALUE, "priceMatch")
+    where, _, depth = new.match.value.partition("_")
+    count = int(depth or 1)
+    asks = (new.side is Side.BUY) == (where == "opponent")
+    levels = state.book.asks(count) if asks else state.book.bids(count)
+    if len(levels) < count:
+        raise Refused(Reason.NO_DEPTH, new.symbol)
+    return msgspec.structs.replace(new, price=levels[-1][0])
 
 
 def carry_out(core: Core, account: Account, new: NewOrder, ticket: Ticket, state: MarketState) -> Placed:
@@ -62,7 +80,7 @@ def carry_out(core: Core, account: Account, new: NewOrder, ticket: Ticket, state
     if not ticket.closing:
         _set_margin_mode(core, account, state, new)
     for older in ticket.displaced:
-        orders.cancel(core, account, older, "reduce_only")
+        orders.cancel(core, account, older, Ended.REDUCE_ONLY)
     order = orders.make(
         core,
         account,
@@ -72,16 +90,31 @@ def carry_out(core: Core, account: Account, new: NewOrder, ticket: Ticket, state
         size=ticket.size,
         leverage=ticket.leverage,
     )
+    work(core, account, order, ticket, state)
+    return Placed(order, bool(ticket.displaced))
+
+
+def work(
+    core: Core,
+    account: Account,
+    order: Order,
+    ticket: Ticket,
+    state: MarketState,
+    *,
+    ahead: Decimal | None = None,
+) -> None:
+    """Trade what it meets; what is left rests (behind ``ahead``, or what the tape shows there) or ends."""
     pit = matching.FuturesPit(core, state)
     pit.take(order, ticket.meeting)
-    if order.live:
-        gone = order.closing and (order.symbol, order.position_side) not in account.positions
-        if ticket.rests and not gone:
-            opening = positions.opening_part(account, order)
-            orders.rest(core, account, order, opening, pit.ahead_of(order))
-        else:
-            orders.cancel(core, account, order)
-    return Placed(order, bool(ticket.displaced))
+    if not order.live:
+        return
+    gone = order.closing and (order.symbol, order.position_side) not in account.positions
+    if ticket.rests and not gone:
+        behind = pit.ahead_of(order) if ahead is None else ahead
+        orders.rest(core, account, order, positions.opening_part(account, order), behind)
+    else:
+        why = Ended.NOT_MAKER if order.force is Force.POST_ONLY else Ended.UNFILLED
+        orders.cancel(core, account, order, why)
 
 
 def close_position(core: Core, account: Account, position: Position) -> Order:
@@ -103,14 +136,40 @@ def _set_margin_mode(core: Core, account: Account, state: MarketState, new: NewO
         core.touch(account)
 
 
-def check(core: Core, account: Account, new: NewOrder, freed: Decimal = ZERO) -> Ticket:
-    """Every refusal of an order, without placing it. ``freed`` is money that will be free by then."""
+def check(
+    core: Core, account: Account, new: NewOrder, freed: Decimal = ZERO, filled: Decimal = ZERO
+) -> Ticket:
+    """Every refusal of an order, without placing it; the ticket is for what is not ``filled`` of it yet.
+
+    ``freed`` is money that will be free by then.
+    """
     state = core.state(new.symbol)
+    hedge = account.record.position_mode is PositionMode.HEDGE
+    closing = check_form(core, account, state, new)
+    todo = msgspec.structs.replace(new, size=minus(new.size, filled))
+    if closing:
+        ticket = _closing(core, account, state, todo, hedge=hedge)
+    else:
+        ticket = _opening(core, account, state, todo, freed, whole=new.size)
+    if new.type is OrderType.MARKET and not ticket.meeting.takes and not ticket.meeting.stopped:
+        raise Refused(Reason.NO_LIQUIDITY, new.symbol)
+    if new.strict and not ticket.rests and not ticket.meeting.takes:
+        if new.force is Force.POST_ONLY:
+            raise Refused(Reason.WOULD_TAKE, new.symbol)
+        if new.force is Force.FOK:
+            raise Refused(Reason.NOT_FILLABLE, new.symbol)
+    return ticket
+
+
+def check_form(core: Core, account: Account, state: MarketState, new: NewOrder) -> bool:
+    """What can be said of an order without money and positions; whether it closes."""
     checks.client_id(core, account, new.client_id)
     checks.room(account.orders.values(), new.symbol)
     hedge = account.record.position_mode is PositionMode.HEDGE
     closing = bool(new.hedge_close) if hedge else new.reduce_only
     statuses.admit(state, closing=closing)
+    if new.expires_ns and new.expires_ns <= core.now_ns:
+        raise Refused(Reason.BAD_VALUE, "expires")
     checks.size(state.spec, new.size, new.type)
     if new.type is OrderType.LIMIT:
         if new.price is None:
@@ -119,13 +178,7 @@ def check(core: Core, account: Account, new: NewOrder, freed: Decimal = ZERO) ->
         checks.band(state.spec, new.side, new.price, state.mark)
     if hedge and new.hedge_close is None:
         raise Refused(Reason.MODE_MISMATCH)
-    if closing:
-        ticket = _closing(core, account, state, new, hedge=hedge)
-    else:
-        ticket = _opening(core, account, state, new, freed)
-    if new.type is OrderType.MARKET and not ticket.meeting.takes and not ticket.meeting.stopped:
-        raise Refused(Reason.NO_LIQUIDITY, new.symbol)
-    return ticket
+    return closing
 
 
 def _meeting(
@@ -148,6 +201,8 @@ def _closing(core: Core, account: Account, state: MarketState, new: NewOrder, *,
     position = account.positions.get((new.symbol, side))
     if position is None:
         raise Refused(Reason.NO_POSITION, new.symbol)
+    if not hedge and account.record.rules.strict_reduce_only:
+        _check_flip(core, account, position, new)
     size, displaced = new.size, list[Order]()
     free = minus(position.size, position.frozen)
     if hedge:
@@ -178,12 +233,32 @@ def _closing(core: Core, account: Account, state: MarketState, new: NewOrder, *,
     )
 
 
+def _check_flip(core: Core, account: Account, position: Position, new: NewOrder) -> None:
+    """Older orders of the same side must stay affordable when this one has closed what they would have closed.
+
+    What they would then open more than now, at the dearest of their prices, must fit into what is free.
+    """
+    older = [o for o in account.pending(new.symbol) if o.side is new.side and not o.closing]
+    waiting = sum((o.remaining for o in older), ZERO)
+    left = minus(position.size, min(new.size, position.size))
+    more = max(ZERO, waiting - left) - max(ZERO, waiting - position.size)
+    if more <= 0:
+        return
+    value = times(max(o.price for o in older), more)
+    leverage = min(o.leverage for o in older)
+    needed = divided(value, Decimal(leverage)) + times(value, core.spec(new.symbol).taker_fee)
+    if needed > account.funds(core.mark).free:
+        raise Refused(Reason.REDUCE_ONLY_MARGIN, new.symbol)
+
+
 def _resting_closes(account: Account, position: Position) -> list[Order]:
     """Oldest first."""
     return [o for o in account.pending(position.symbol) if o.closing and o.position_side is position.side]
 
 
-def _opening(core: Core, account: Account, state: MarketState, new: NewOrder, freed: Decimal) -> Ticket:
+def _opening(
+    core: Core, account: Account, state: MarketState, new: NewOrder, freed: Decimal, *, whole: Decimal
+) -> Ticket:
     spec, side = state.spec, opened_by(new.side)
     settings = account.settings(spec)
     if settings.margin_mode is not new.margin_mode and account.busy(new.symbol):
@@ -198,7 +273,7 @@ def _opening(core: Core, account: Account, state: MarketState, new: NewOrder, fr
         netted = None
     held = netted.size if netted is not None else ZERO
     if new.size > held:
-        checks.value(spec, new, reference)
+        checks.value(spec, whole, reference)
     meeting, rests = _meeting(core, state, new, account.id, new.size)
     leverage = settings.leverage(new.margin_mode, side)
     ticket = Ticket(

@@ -50,7 +50,7 @@ class NewPlan(msgspec.Struct, frozen=True, kw_only=True):
 def check(core: Core, account: Account, new: NewPlan) -> Position:
     """Every refusal of :func:`place`, without placing."""
     state = core.state(new.symbol)
-    checks.free_client_id(account.plan_clients, new.client_id)
+    checks.free_client_id(account, account.plan_clients, new.client_id)
     position = account.positions.get((new.symbol, new.side))
     if position is None:
         raise Refused(Reason.PLAN_WITHOUT_POSITION, new.symbol)

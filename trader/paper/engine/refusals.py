@@ -70,6 +70,15 @@ class Reason(StrEnum):
     TRAIL_STARTS_ABOVE = auto()
     PLAN_ABOVE_POSITION = auto()
     PLAN_PARAMETER = auto()
+    TOO_MANY_AMENDMENTS = auto()
+    WOULD_TAKE = auto()
+    NOT_FILLABLE = auto()
+    NO_DEPTH = auto()
+    REDUCE_ONLY_MARGIN = auto()
+    TRIGGERS_AT_ONCE = auto()
+    CLOSING_PLAN_EXISTS = auto()
+    BAD_RATIO = auto()
+    PRICES_APART = auto()
 
 
 class Refused(RefusedError):  # noqa: N818  (reads as what happened: the engine refused)

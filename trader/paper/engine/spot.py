@@ -74,7 +74,7 @@ def check(
     What ``new`` has traded of its size already (``filled``) is judged with it, but neither paid for nor traded again.
     """
     if replacing is None or new.client_id != replacing.client_id:
-        checks.free_client_id(account.spot.clients, new.client_id)
+        checks.free_client_id(account, account.spot.clients, new.client_id)
     always = bool(new.client_id) and account.record.client_ids is ClientIds.ALWAYS
     if always and core.store.spot.order_by_client(account.id, new.client_id) is not None:
         raise Refused(Reason.DUPLICATE_CLIENT_ID, new.client_id)

@@ -95,7 +95,6 @@ class SpotOrder(Order, kw_only=True):
     trigger: Decimal = ZERO
     waiting: bool = False
     rising: bool = False
-    turn: int = 0
     origin: Origin = Origin.CLIENT
 
     @property

@@ -13,7 +13,7 @@ from trader.paper.engine.accounts import Account
 from trader.paper.engine.core import Core
 from trader.paper.engine.crossing import Meeting
 from trader.paper.engine.index import PriceIndex
-from trader.paper.engine.model import Order, Source, State
+from trader.paper.engine.model import Ended, Force, Order, Source, State
 from trader.paper.engine.money import ZERO, plus, times
 from trader.paper.engine.pit import Pit, taker_of
 from trader.paper.engine.refusals import Reason, Refused
@@ -78,7 +78,8 @@ def _enter(pit: SpotPit, account: Account, order: SpotOrder, meeting: Meeting, *
     if order.live and rests:
         rest(pit.core, account, order, pit.ahead_of(order))
     elif order.live:
-        cancel(pit.core, account, order)
+        why = Ended.NOT_MAKER if order.force is Force.POST_ONLY else Ended.UNFILLED
+        cancel(pit.core, account, order, why)
 
 
 def amend(core: Core, account: Account, order: SpotOrder, size: Decimal, price: Decimal) -> None:

@@ -52,8 +52,7 @@ def transfer(
     if account.record.unified:
         raise Refused(Reason.ONE_WALLET)
     if client_id:
-        if not checks.CLIENT_ID.match(client_id):
-            raise Refused(Reason.BAD_CLIENT_ID, client_id)
+        checks.well_formed(account, client_id)
         if core.store.spot.transfers(account.id, SpotQuery(client_id=client_id, limit=1)):
             raise Refused(Reason.DUPLICATE_CLIENT_ID, client_id)
     checks.number(amount, "amount")

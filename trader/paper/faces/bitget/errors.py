@@ -170,6 +170,16 @@ _CODES = {
     Reason.TRAIL_STARTS_ABOVE: "43035",
     Reason.PLAN_ABOVE_POSITION: "43023",
     Reason.PLAN_PARAMETER: "43011",
+    # What this venue's calls cannot ask for.
+    Reason.TOO_MANY_AMENDMENTS: "45055",
+    Reason.WOULD_TAKE: "40825",
+    Reason.NOT_FILLABLE: "40825",
+    Reason.NO_DEPTH: "40825",
+    Reason.PRICES_APART: "40825",
+    Reason.REDUCE_ONLY_MARGIN: "40762",
+    Reason.TRIGGERS_AT_ONCE: "43011",
+    Reason.BAD_RATIO: "43011",
+    Reason.CLOSING_PLAN_EXISTS: "43031",
 }
 
 #: Where the spot market has codes of its own.

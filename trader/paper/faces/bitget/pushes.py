@@ -193,7 +193,7 @@ def _order(engine: Engine, step: OrderStep) -> Row:
         "uTime": ms(order.updated_ns),
     }
     if order.cancel_reason:
-        row["cancelReason"] = order.cancel_reason
+        row["cancelReason"] = shapes.cancel_reason(order)
     if fill is not None:
         row |= {
             "fillPrice": text(fill.price),

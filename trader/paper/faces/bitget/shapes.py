@@ -10,6 +10,7 @@ from trader.paper.engine.accounts import Account, Funds
 from trader.paper.engine.engine import Engine
 from trader.paper.engine.maths import break_even, keep_margin_rate, maintenance
 from trader.paper.engine.model import (
+    Ended,
     Fill,
     MarginMode,
     Order,
@@ -53,6 +54,14 @@ def side(order: Order | Fill) -> str:
     if hedged(order.mode):
         return "buy" if order.position_side is PositionSide.LONG else "sell"
     return order.side.value
+
+
+#: What the venue has no word of its own for.
+_CANCEL_REASONS: dict[str, str] = {Ended.UNFILLED: Ended.CLIENT, Ended.NOT_MAKER: Ended.CLIENT}
+
+
+def cancel_reason(order: Order) -> str:
+    return str(_CANCEL_REASONS.get(order.cancel_reason, order.cancel_reason))
 
 
 def trade_side(order: Order | Fill) -> str:
@@ -127,7 +136,7 @@ def order_row(order: Order, state_name: str) -> dict[str, object]:
         "newTradeSide": None,
         "posMode": order.mode.value,
         "orderSource": order_source(order),
-        "cancelReason": order.cancel_reason,
+        "cancelReason": cancel_reason(order),
         "cTime": ms(order.created_ns),
         "uTime": ms(order.updated_ns),
     }

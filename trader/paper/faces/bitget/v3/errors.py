@@ -31,11 +31,13 @@ _TEXTS = {
     "25227": "There is no position that could be closed",
     "25228": "The margin does not suffice for this leverage",
     "25230": "The quantity is above what can be opened, {0}",
+    "25232": "Reduce-only orders may only reduce the position",
     "25236": "side, posSide and the holding mode do not fit together",
     "25240": "{0} does not support this",
     "25242": "At most {0} can be taken back",
     "25244": "The price must be a multiple of {0}",
     "25568": "The order cannot be modified",
+    "25569": "The order was modified too often, {0} times",
     "25570": "Open orders block the change",
     "25571": "Price and quantity are what they were",
     "25593": "This trading type has no take profit and stop loss",
@@ -127,6 +129,16 @@ CODES = {
     Reason.TRAIL_STARTS_ABOVE: "400172",
     Reason.PLAN_ABOVE_POSITION: "25595",
     Reason.PLAN_PARAMETER: "400172",
+    Reason.TOO_MANY_AMENDMENTS: "25569",
+    Reason.NOT_FILLABLE: "25209",
+    Reason.NO_DEPTH: "25209",
+    Reason.REDUCE_ONLY_MARGIN: "25232",
+    Reason.CLOSING_PLAN_EXISTS: "25594",
+    Reason.ONE_WALLET: "25240",
+    Reason.WOULD_TAKE: "400172",
+    Reason.TRIGGERS_AT_ONCE: "400172",
+    Reason.BAD_RATIO: "400172",
+    Reason.PRICES_APART: "400172",
 }
 
 
@@ -138,7 +150,8 @@ def refusal(code: str, detail: str = "") -> VenueRefusedError:
 
 
 def from_engine(refused: Refused) -> VenueRefusedError:
-    return refusal(CODES[refused.reason], refused.detail)
+    detail = "clientOid" if refused.reason is Reason.BAD_CLIENT_ID else refused.detail
+    return refusal(CODES[refused.reason], detail)
 
 
 def spoken(error: Refused | VenueRefusedError) -> VenueRefusedError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from enum import StrEnum
 
 import msgspec
@@ -42,7 +41,6 @@ from trader.paper.faces.bitget.v3.calls import (
 )
 from trader.paper.faces.bitget.v3.errors import refusal
 
-CLIENT_ID = re.compile(r"[.A-Z:/a-z0-9_-]{1,32}\Z")
 _COUNTDOWN_S = range(5, 61)
 
 
@@ -55,14 +53,6 @@ class Trigger(StrEnum):
     @property
     def reference(self) -> Reference:
         return Reference.LAST if self is Trigger.MARKET else Reference.MARK
-
-
-def client_id(params: Params) -> str:
-    """1 to 32 characters of those that are allowed; empty = the exchange names it."""
-    named = params.text("clientOid")
-    if named and not CLIENT_ID.match(named):
-        raise refusal("25200", "clientOid")
-    return named
 
 
 def margin_mode(params: Params) -> MarginMode:
@@ -138,7 +128,7 @@ def _new_order(account: Account, params: Params, symbol: str) -> NewOrder:
         margin_mode=margin_mode(params),
         price=params.need_decimal("price") if limit else None,
         force=params.choice("timeInForce", Force, Force.GTC) if limit else Force.GTC,
-        client_id=client_id(params),
+        client_id=params.text("clientOid"),
         hedge_close=direction.hedge_close,
         reduce_only=direction.reduce_only,
         self_trade=params.choice("stpMode", SelfTrade, SelfTrade.NONE),
@@ -159,7 +149,7 @@ def _new_spot_order(params: Params, symbol: str) -> NewSpotOrder:
         size=params.need_decimal("qty"),
         price=params.need_decimal("price") if limit else None,
         force=params.choice("timeInForce", Force, Force.GTC) if limit else Force.GTC,
-        client_id=client_id(params),
+        client_id=params.text("clientOid"),
         self_trade=params.choice("stpMode", SelfTrade, SelfTrade.NONE),
         by_value=not limit and side is Side.BUY,
     )

@@ -16,6 +16,7 @@ from trader.paper.engine.engine import Engine
 from trader.paper.engine.legs import Leg
 from trader.paper.engine.maths import break_even, keep_margin_rate
 from trader.paper.engine.model import (
+    Ended,
     Fill,
     Force,
     Order,
@@ -50,18 +51,15 @@ _WORDS = {
 }
 _ORIGINS = {Origin.PLAN: "plan", Origin.TRIGGER: "strategy_tpsl"}
 _EXECUTIONS = {Source.LIQUIDATION: "liquidation", Source.REDUCTION: "reduce"}
-#: What the engine cancels of itself, in the venue's words.
+#: What was not cancelled by its client, in the venue's words.
 _REASONS = {
-    "liquidation": "burst_cancel",
-    "insufficient_margin": "delegated_risk_order_cancel",
-    "position_closed": "normal_cancel",
-    "reduce_only": "normal_cancel",
+    Ended.NOT_MAKER: "post_only_fill_cancel",
+    Ended.AMENDED: "modify_limit_order",
+    Ended.SELF_TRADE: "stp_cancel",
+    Ended.MARGIN: "delegated_risk_order_cancel",
+    Ended.LIQUIDATION: "burst_cancel",
 }
-_FORCES = {
-    Force.IOC: "ioc_not_full_cancel",
-    Force.FOK: "fok_not_full_cancel",
-    Force.POST_ONLY: "post_only_fill_cancel",
-}
+_UNFILLED = {Force.IOC: "ioc_not_full_cancel", Force.FOK: "fok_not_full_cancel"}
 
 
 def placed(order: Order) -> Row:
@@ -83,7 +81,12 @@ def delegate_type(order: Order) -> str:
 
 
 def cancel_reason(order: Order) -> str:
-    return _REASONS.get(order.cancel_reason, order.cancel_reason)
+    """Empty while it lives and when it is full."""
+    if not order.cancel_reason:
+        return ""
+    if order.cancel_reason == Ended.UNFILLED:
+        return _UNFILLED.get(order.force, "normal_cancel")
+    return _REASONS.get(Ended(order.cancel_reason), "normal_cancel")
 
 
 def trade_side(order: Order | Fill) -> str:

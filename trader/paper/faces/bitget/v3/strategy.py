@@ -28,7 +28,7 @@ from trader.paper.faces.bitget.v3.calls import (
     which,
 )
 from trader.paper.faces.bitget.v3.errors import refusal
-from trader.paper.faces.bitget.v3.orders import Direction, Trigger, client_id, leg, margin_mode, preset
+from trader.paper.faces.bitget.v3.orders import Direction, Trigger, leg, margin_mode, preset
 
 _LEGS = (
     ("tp", "takeProfit", PlanKind.POS_PROFIT, PlanKind.PROFIT),
@@ -84,14 +84,14 @@ def _new_trigger(account: Account, params: Params, symbol: str) -> NewTrigger:
         hedge_close=direction.hedge_close,
         reduce_only=direction.reduce_only,
         preset=protection,
-        client_id=client_id(params),
+        client_id=params.text("clientOid"),
     )
 
 
 def _new_protection(account: Account, params: Params, symbol: str) -> list[NewPlan]:
     partial = params.choice("tpslMode", _Mode, _Mode.FULL) is _Mode.PARTIAL
     size, side = params.need_decimal("qty") if partial else ZERO, _guarded(account, params, symbol)
-    name = client_id(params)
+    name = params.text("clientOid")
     wanted: list[NewPlan] = []
     for short, word, whole, part in _LEGS:
         found = leg(params, short, word)
