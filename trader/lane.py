@@ -16,15 +16,11 @@ from shared import clock
 from shared.domain.account import Account
 from trader.directory import Member
 from trader.net.http import Origin, Response, WarmConnection
-from trader.venues import bitget
 from trader.venues.model import AccountReport, Call, PositionMode
+from trader.venues.registry import dialect_of
 
 log = structlog.get_logger(__name__)
 
-#: Seconds between two calls of one endpoint: 10 a second per user, 5 for what changes settings.
-PACE_S = 0.11
-PACE_SETTINGS_S = 0.21
-_SETTINGS = ("/api/v2/mix/account/set-", "/api/v2/mix/position/all-position")
 KEEPALIVE_S = 12.0
 
 
@@ -43,7 +39,8 @@ class Lane:
         self.origin = origin
         self.timeout_s = timeout_s
         self.ssl_context = ssl_context
-        self.signer = bitget.Signer(member.credentials, origin.authority)
+        self.dialect = dialect_of(member.account)
+        self.signer = self.dialect.signer(member.credentials, origin.authority)
         self.position_mode: PositionMode | None = None
         self.report: AccountReport | None = None
         self.prepared: dict[str, int] = {}
@@ -55,7 +52,7 @@ class Lane:
         self._lock = asyncio.Lock()
         self._next_free: dict[str, float] = {}
         name = f"account {member.account.id}"
-        ping = bitget.public(bitget.server_time(), origin.authority)
+        ping = self.dialect.public(self.dialect.keepalive, origin.authority)
         self.hot, self.slow = (
             WarmConnection(
                 origin,
@@ -113,7 +110,7 @@ class Lane:
         path = call.path.partition("?")[0]
         loop = asyncio.get_running_loop()
         start = max(loop.time(), self._next_free.get(path, 0.0))
-        self._next_free[path] = start + (PACE_SETTINGS_S if path.startswith(_SETTINGS) else PACE_S)
+        self._next_free[path] = start + self.dialect.pace_s(call)
         if start > loop.time():
             await asyncio.sleep(start - loop.time())
         async with self._lock:

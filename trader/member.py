@@ -8,7 +8,6 @@ from typing import Any
 
 import structlog
 
-from shared import clock
 from shared.domain.order import Step
 from trader.directory import Member
 from trader.lane import Lane
@@ -22,7 +21,6 @@ from trader.orders.tracker import Tracked, Tracker
 from trader.positions.book import PositionBook
 from trader.positions.rows import AccountSnapshot, Held
 from trader.preparation import Preparation
-from trader.venues import bitget
 
 log = structlog.get_logger(__name__)
 
@@ -51,11 +49,13 @@ class ActiveMember:
         self.book = PositionBook(
             lane, market, tracker, every_s=positions_s, on_snapshot=on_snapshot, recall=recall
         )
+        events = lane.dialect.private_stream(lane.signer, lane.ask)
         self.stream = Stream(
             ws_private_url,
             on_message=self._heard,
-            login=lambda: lane.signer.login(clock.now_ms()),
-            subscriptions=bitget.private_subscriptions(),
+            login=events.login,
+            subscriptions=events.subscriptions,
+            ping=events.ping,
             on_active=self._backfill,
             ssl_context=lane.ssl_context,
             name=f"account {lane.account.id} events",
@@ -126,13 +126,12 @@ class ActiveMember:
         self.book.hint()
 
     def _heard(self, message: memoryview, received_ns: int) -> Heard | str | None:
-        event = bitget.parse_push(message)
-        if isinstance(event, bitget.OrderUpdate):
-            for report in event.orders:
-                self.settler.apply(report, received_ns)
-        elif isinstance(event, bitget.PositionUpdate | bitget.AccountUpdate):
+        told = self.lane.dialect.parse_private(message)
+        for report in told.orders:
+            self.settler.apply(report, received_ns)
+        if told.changed:
             self.book.hint()
             self.protector.hint()
-        elif isinstance(event, bitget.ErrorEvent):
-            log.warning("member.stream_error", account=self.lane.account.id, code=event.code, text=event.text)
-        return event.heard
+        if told.problem:
+            log.warning("member.stream_error", account=self.lane.account.id, text=told.problem)
+        return told.heard

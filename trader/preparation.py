@@ -17,10 +17,8 @@ from shared.domain.instrument import Instrument, InstrumentStatus
 from shared.errors import KestrelError, NotSentError, VenueRefusedError
 from trader.lane import Lane
 from trader.market import MarketData
-from trader.venues import bitget
-from trader.venues.bitget import Kind
 from trader.venues.model import MarginMode
-from trader.venues.outcome import Outcome
+from trader.venues.outcome import Kind, Outcome
 
 log = structlog.get_logger(__name__)
 
@@ -102,16 +100,15 @@ class Preparation:
 
     async def _read_mode(self) -> None:
         """How this account holds positions, and whether its key works. Any symbol tells it."""
-        instruments = self._market.instruments
+        venue, instruments = self._lane.dialect, self._market.instruments
         symbol = MODE_SYMBOL if MODE_SYMBOL in instruments else next(iter(instruments), "")
         if not symbol:
             raise NotSentError("the exchange lists no instrument")
         try:
-            answer = await self._lane.ask(bitget.account(symbol))
-            report = bitget.parse_account(answer.body, answer.status)
+            report = await venue.account(self._lane.ask, symbol)
         except VenueRefusedError as refusal:
-            if bitget.classify(refusal.code, refusal.status) is Outcome.FATAL_ACCOUNT:
-                self._lane.block(f"{refusal.text} (code {refusal.code}): {bitget.advice(refusal.code)}")
+            if venue.classify(refusal.code, refusal.status) is Outcome.FATAL_ACCOUNT:
+                self._lane.block(f"{refusal.text} (code {refusal.code}): {venue.advice(refusal.code)}")
             raise
         self._lane.unblock()
         if self._lane.position_mode not in (None, report.position_mode):
@@ -131,16 +128,13 @@ class Preparation:
         if symbol in held:
             self._refused[symbol] = "held"
             return
-        calls = (
-            bitget.set_margin_mode(symbol, MarginMode.ISOLATED),
-            bitget.set_leverage(symbol, leverage, margin_mode=MarginMode.ISOLATED, position_mode=mode),
-        )
-        for call in calls:
+        venue = self._lane.dialect
+        for call in venue.settings(symbol, leverage, margin_mode=MarginMode.ISOLATED, position_mode=mode):
             try:
                 answer = await self._lane.ask(call)
-                bitget.check(answer.body, answer.status)
+                venue.check(answer.body, answer.status)
             except VenueRefusedError as refusal:
-                if bitget.classify(refusal.code, refusal.status) is not Outcome.NO_CHANGE:
+                if venue.classify(refusal.code, refusal.status) is not Outcome.NO_CHANGE:
                     self._refuse(symbol, refusal)
                     return
         self._lane.prepared[symbol] = leverage
@@ -149,12 +143,13 @@ class Preparation:
     def _refuse(self, symbol: str, refusal: VenueRefusedError) -> None:
         """Leave a symbol for the next round; raise when it is not about the symbol."""
         self._lane.prepared.pop(symbol, None)
-        if bitget.classify(refusal.code, refusal.status) is Outcome.FATAL_ACCOUNT:
+        venue = self._lane.dialect
+        if venue.classify(refusal.code, refusal.status) is Outcome.FATAL_ACCOUNT:
             self._lane.block(f"{refusal.text} (code {refusal.code})")
             raise refusal
-        if bitget.kind(refusal.code) is Kind.RATE_LIMIT:
+        if venue.reason(refusal.code) is Kind.RATE_LIMIT:
             raise refusal
-        if bitget.kind(refusal.code) is Kind.MODE:
+        if venue.reason(refusal.code) is Kind.MODE:
             self._lane.position_mode = None
             raise refusal
         self._refused[symbol] = refusal.code

@@ -20,13 +20,13 @@ from shared.errors import JournalError, KestrelError, RefusedError
 from shared.rules.listing import EntryPlan, Refusal, plan_entry, wants
 from trader.desk import Desk
 from trader.directory import Member
+from trader.lane import Lane
 from trader.listings import titles
 from trader.listings.detector import CoinCall, Decision, Detector
 from trader.member import ActiveMember
 from trader.orders import records
 from trader.orders.gateway import Gateway
 from trader.orders.journal import Journal
-from trader.venues import bitget
 from trader.venues.model import Call, MarginMode, PositionMode
 
 log = structlog.get_logger(__name__)
@@ -190,7 +190,7 @@ class Sniper:
             return False
         intent = self._intent(lane.member, instrument, decision.notice, coin, plan)
         try:
-            self._gateway.submit(lane, intent, self._call(intent, lane.position_mode))
+            self._gateway.submit(lane, intent, self._call(lane, intent, lane.position_mode))
         except RefusedError as refusal:
             self._gateway.deny(intent, refusal.rule, str(refusal))
             return False
@@ -200,8 +200,8 @@ class Sniper:
         return True
 
     @staticmethod
-    def _call(intent: records.Intent, mode: PositionMode) -> Call:
-        return bitget.place_order(
+    def _call(lane: Lane, intent: records.Intent, mode: PositionMode) -> Call:
+        return lane.dialect.place_order(
             intent.instrument,
             side=Side.BUY,
             size=intent.size,
@@ -233,7 +233,7 @@ class Sniper:
         if isinstance(plan, Refusal):
             return False
         intent = self._intent(lane.member, instrument, decision.notice, coin, plan)
-        lane.signer.request(self._call(intent, mode), clock.now_ms())
+        lane.signer.request(self._call(lane, intent, mode), clock.now_ms())
         records.encode(intent)
         return True
 

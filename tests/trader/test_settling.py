@@ -28,11 +28,12 @@ from tests.trader.scripted import (
     until,
 )
 from trader.lane import Lane
-from trader.orders import fills, records, settler
+from trader.orders import records, settler
 from trader.orders.gateway import Gateway
 from trader.orders.journal import Journal
 from trader.orders.settler import SETTLE_NS, Settler
 from trader.orders.tracker import Tracked, Tracker
+from trader.venues import pages
 
 D = Decimal
 SETTLE_S = SETTLE_NS / clock.SECOND
@@ -281,29 +282,29 @@ async def test_an_order_of_many_fills_is_completed(bench: Bench, overlap: int) -
 
 async def test_pages_end_with_the_venues_word(venue: ScriptedVenue, lane: Lane) -> None:
     venue.says[FILLS] = Pages(200)
-    read = await fills.all_fills(lane, "NEWUSDT", "77")
+    read = await lane.dialect.order_fills(lane.ask, "NEWUSDT", "77")
     assert [fill.fill_id for fill in read] == [str(number) for number in range(200, 0, -1)]
     assert venue.asked.count(FILLS) == 3
 
 
 async def test_what_is_wanted_is_enough(venue: ScriptedVenue, lane: Lane) -> None:
     venue.says[FILLS] = Pages(200)
-    read = await fills.all_fills(lane, "NEWUSDT", "77", wanted=D(10))
+    read = await lane.dialect.order_fills(lane.ask, "NEWUSDT", "77", wanted=D(10))
     assert len(read) == 100
     assert venue.asked.count(FILLS) == 1
 
 
 async def test_a_page_that_repeats_for_ever_ends_the_reading(venue: ScriptedVenue, lane: Lane) -> None:
     venue.says[FILLS] = Pages(250, repeats=True)
-    assert len(await fills.all_fills(lane, "NEWUSDT", "77")) == 100
+    assert len(await lane.dialect.order_fills(lane.ask, "NEWUSDT", "77")) == 100
     assert venue.asked.count(FILLS) == 2
-    _, complete = await fills.symbol_fills(lane, "NEWUSDT", 1)
+    _, complete = await lane.dialect.recent_fills(lane.ask, "NEWUSDT", 1)
     assert not complete
 
 
 async def test_a_short_page_that_repeats_is_the_whole_list(venue: ScriptedVenue, lane: Lane) -> None:
     venue.says[FILLS] = Pages(30, repeats=True)
-    rows, complete = await fills.symbol_fills(lane, "NEWUSDT", 1)
+    rows, complete = await lane.dialect.recent_fills(lane.ask, "NEWUSDT", 1)
     assert len(rows) == 30
     assert complete
 
@@ -311,17 +312,17 @@ async def test_a_short_page_that_repeats_is_the_whole_list(venue: ScriptedVenue,
 async def test_pages_without_end_are_bounded(
     venue: ScriptedVenue, lane: Lane, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fills, "MAX_PAGES", 3)
+    monkeypatch.setattr(pages, "MAX_PAGES", 3)
     numbers = iter(range(10_000, 0, -1))
     venue.says[FILLS] = lambda _: {
         "fillList": [fill_row(next(numbers), "77", "0.1") for _ in range(100)],
         "endId": str(next(numbers)),
     }
-    assert len(await fills.all_fills(lane, "NEWUSDT", "77")) == 300
-    _, complete = await fills.symbol_fills(lane, "NEWUSDT", 1)
+    assert len(await lane.dialect.order_fills(lane.ask, "NEWUSDT", "77")) == 300
+    _, complete = await lane.dialect.recent_fills(lane.ask, "NEWUSDT", 1)
     assert not complete
 
 
 async def test_fills_of_other_orders_are_left_out(venue: ScriptedVenue, lane: Lane) -> None:
     venue.says[FILLS] = {"fillList": [fill_row(2, "78", "1"), fill_row(1, "77", "1")], "endId": None}
-    assert [fill.fill_id for fill in await fills.all_fills(lane, "NEWUSDT", "77")] == ["1"]
+    assert [fill.fill_id for fill in await lane.dialect.order_fills(lane.ask, "NEWUSDT", "77")] == ["1"]

@@ -24,10 +24,8 @@ import msgspec
 
 from shared import clock
 from trader.lane import Lane
-from trader.orders import fills
 from trader.orders.tracker import Tracked, Tracker
-from trader.venues import bitget
-from trader.venues.model import FillReport, OrderReport
+from trader.venues.model import FillReport, OrderReport, position_of
 
 #: What the venue's clock may be off ours; it refuses requests that are further off than 30 seconds.
 SKEW_NS = 60 * clock.SECOND
@@ -52,14 +50,13 @@ async def examine(lane: Lane, tracker: Tracker, order: Tracked) -> Evidence:
     symbol = intent.instrument.symbol
     if order.venue_order_id:
         return Evidence(against="the exchange had confirmed it")
-    answer = await lane.ask(bitget.orders_history(symbol=symbol, client_id=intent.client_id))
-    page = bitget.parse_orders(answer.body, answer.status)
-    if mine := _mine(order, page.orders):
-        return Evidence(mine, answer.received_ns)
+    venue = lane.dialect
+    if ended := await venue.ended_order(lane.ask, symbol, intent.client_id):
+        return Evidence(*ended)
     since_ns = left_ns(order) - SKEW_NS
     # Fills before orders: an order placed in between is then in the later list.
-    traded, all_fills = await fills.symbol_fills(lane, symbol, since_ns // clock.MILLISECOND)
-    orders, all_orders = await fills.symbol_orders(lane, symbol, since_ns // clock.MILLISECOND)
+    traded, all_fills = await venue.recent_fills(lane.ask, symbol, since_ns // clock.MILLISECOND)
+    orders, all_orders = await venue.recent_orders(lane.ask, symbol, since_ns // clock.MILLISECOND)
     if mine := _mine(order, orders):
         return Evidence(mine, clock.now_ns())
     if not all_fills or not all_orders:
@@ -85,10 +82,9 @@ async def _unexplained_position(
     intent = order.intent
     if intent.reduce_only:
         return ""
-    answer = await lane.ask(bitget.single_position(intent.instrument.symbol))
-    direction = bitget.position_of(intent.side, reduce_only=False)
+    direction = position_of(intent.side, reduce_only=False)
     explained = sum((fill.size for fill in same_side), start=Decimal(0))
-    for position in bitget.parse_positions(answer.body, answer.status):
+    for position in await lane.dialect.positions(lane.ask, intent.instrument.symbol):
         if position.side is direction and position.created_ns >= since_ns and position.size > explained:
             return f"a {direction.value} position of {position.size} began then, other orders explain {explained}"
     return ""

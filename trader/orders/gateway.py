@@ -29,9 +29,8 @@ from trader.lane import Lane
 from trader.net.http import Response
 from trader.orders import records, wall
 from trader.orders.tracker import Tracked, Tracker
-from trader.venues import bitget
 from trader.venues.model import Call
-from trader.venues.outcome import DEFINITE_NO, Outcome
+from trader.venues.outcome import DEFINITE_NO, Kind, Outcome
 
 log = structlog.get_logger(__name__)
 
@@ -186,9 +185,9 @@ class Gateway:
 
     def _read(self, lane: Lane, client_id: str, response: Response) -> records.Update:
         try:
-            ack = bitget.parse_ack(response.body, response.status, client_id)
+            ack = lane.dialect.parse_ack(response.body, response.status, client_id)
         except VenueRefusedError as refusal:
-            outcome = bitget.classify(refusal.code, refusal.status)
+            outcome = lane.dialect.classify(refusal.code, refusal.status)
             self.refused += 1
             log.warning(
                 "gateway.refused",
@@ -199,7 +198,7 @@ class Gateway:
             )
             if outcome is Outcome.FATAL_ACCOUNT:
                 lane.block(f"{refusal.text} (code {refusal.code})")
-            if bitget.kind(refusal.code) is bitget.Kind.MODE:
+            if lane.dialect.reason(refusal.code) is Kind.MODE:
                 lane.forget_modes()
             if outcome not in DEFINITE_NO:
                 return self._unknown(client_id, refusal.code, refusal.text)

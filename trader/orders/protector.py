@@ -26,13 +26,19 @@ from shared.rules.listing import take_profit_price
 from trader.lane import Lane
 from trader.market import MarketData
 from trader.orders import records
-from trader.orders.fills import all_fills
 from trader.orders.gateway import Gateway
 from trader.orders.tracker import Tracked, Tracker
-from trader.venues import bitget
-from trader.venues.bitget import Kind, Protection, Trigger, history
-from trader.venues.model import Call, MarginMode, PlanReport, PositionMode, PositionReport
-from trader.venues.outcome import Outcome
+from trader.venues.model import (
+    Call,
+    MarginMode,
+    PlanEnd,
+    PlanReport,
+    PositionMode,
+    PositionReport,
+    Protection,
+    Trigger,
+)
+from trader.venues.outcome import Kind, Outcome
 
 log = structlog.get_logger(__name__)
 
@@ -138,14 +144,13 @@ class Protector:
         log.warning("protector.look_failed", account=self._lane.account.id, symbol=symbol, reason=str(error))
 
     async def _look(self, symbol: str) -> None:
-        answer = await self._lane.ask(bitget.single_position(symbol))
-        positions = bitget.parse_positions(answer.body, answer.status)
+        venue, ask = self._lane.dialect, self._lane.ask
+        positions = await venue.positions(ask, symbol)
         held = next((p for p in positions if p.side is PositionSide.LONG and p.size > 0), None)
-        answer = await self._lane.ask(bitget.protection_pending(symbol=symbol))
         resting = [
             plan
-            for plan in bitget.parse_plans(answer.body, answer.status).plans
-            if plan.plan == Protection.TAKE_PROFIT and plan.position in (None, PositionSide.LONG)
+            for plan in await venue.resting_protection(ask, symbol)
+            if plan.protects is Protection.TAKE_PROFIT and plan.position in (None, PositionSide.LONG)
         ]
         for entry in self.wanting():
             if entry.intent.instrument.symbol == symbol:
@@ -201,9 +206,8 @@ class Protector:
             old=str(plan.trigger_price),
             new=str(target),
         )
-        call = bitget.cancel_protection(plan.symbol, Protection.TAKE_PROFIT, [plan.order_id])
-        answer = await self._lane.ask(call)
-        bitget.check(answer.body, answer.status)
+        answer = await self._lane.ask(self._lane.dialect.cancel_protection(plan))
+        self._lane.dialect.check(answer.body, answer.status)
         case.replaced = True
         self.wake()
 
@@ -218,7 +222,9 @@ class Protector:
             if before is not None and before.state not in CERTAINLY_NOT:
                 return  # on its way, resting, or its outcome is not known yet: never a second one
         passed = (
-            last is not None and bitget.kind(last.code) is Kind.TRIGGER_PRICE and self._reached(target, held)
+            last is not None
+            and self._lane.dialect.reason(last.code) is Kind.TRIGGER_PRICE
+            and self._reached(target, held)
         )
         case.not_before = now + RETRY_S[min(case.attempts, len(RETRY_S) - 1)]
         case.attempts += 1
@@ -248,7 +254,7 @@ class Protector:
         own = self._protective(entry, Step.CLOSE, attempt, min(held.size, entry.filled_size))
         self._submit(
             own,
-            lambda mode, size: bitget.place_order(
+            lambda mode, size: self._lane.dialect.place_order(
                 own.instrument,
                 side=Side.SELL,
                 size=size,
@@ -263,7 +269,7 @@ class Protector:
         own = self._protective(entry, Step.TAKE_PROFIT, attempt, entry.filled_size, target)
         self._submit(
             own,
-            lambda mode, _: bitget.place_protection(
+            lambda mode, _: self._lane.dialect.place_protection(
                 own.instrument,
                 kind=Protection.TAKE_PROFIT,
                 position=PositionSide.LONG,
@@ -318,12 +324,11 @@ class Protector:
         if mine is not None:
             self._tell(own, OrderState.LIVE, venue_order_id=mine.order_id)
             return
-        answer = await self._lane.ask(history.protection_history(own.intent.instrument.symbol))
-        ended = history.parse_protection_history(answer.body, answer.status)
+        ended = await self._lane.dialect.ended_protection(self._lane.ask, own.intent.instrument.symbol)
         end = next((plan for plan in ended if plan.client_id == own.intent.client_id), None)
-        if end is not None and end.status == history.EXECUTED and end.executed_as:
+        if end is not None and end.end is PlanEnd.EXECUTED and end.executed_as:
             await self._executed(own, end.executed_as)
-        elif end is not None and end.status == history.FAILED:
+        elif end is not None and end.end is PlanEnd.FAILED:
             # The venue triggered it and could not trade: the position needs another one.
             self._tell(
                 own, OrderState.REJECTED, code=end.status, text="triggered, and the exchange could not trade"
@@ -352,15 +357,14 @@ class Protector:
         average: Decimal | None = None
         wanted: Decimal | None = None
         try:
-            answer = await self._lane.ask(bitget.order_detail(symbol, order_id=order_id))
-            report = bitget.parse_order(answer.body, answer.status)
+            report, _ = await self._lane.dialect.order(self._lane.ask, symbol, order_id=order_id)
             state, average, wanted = report.state, report.average_price, report.filled_size
         except VenueRefusedError as refusal:
-            if bitget.classify(refusal.code, refusal.status) is not Outcome.NOT_FOUND:
+            if self._lane.dialect.classify(refusal.code, refusal.status) is not Outcome.NOT_FOUND:
                 raise
         heard_ns = clock.now_ns()
         size = Decimal(0)
-        for fill in await all_fills(self._lane, symbol, order_id, wanted=wanted):
+        for fill in await self._lane.dialect.order_fills(self._lane.ask, symbol, order_id, wanted=wanted):
             size += fill.size
             self._tracker.fill(
                 records.Fill(

@@ -21,10 +21,9 @@ from shared import clock
 from shared.domain.order import OrderState, Step
 from shared.errors import KestrelError, VenueRefusedError
 from trader.lane import Lane
-from trader.orders import absence, fills, records
+from trader.orders import absence, records
 from trader.orders.gateway import Gateway
 from trader.orders.tracker import Tracked, Tracker
-from trader.venues import bitget
 from trader.venues.model import FillReport, OrderReport
 from trader.venues.outcome import Outcome
 
@@ -136,15 +135,15 @@ class Settler:
         order, intent = case.order, case.order.intent
         if order.open or case.late:
             try:
-                call = bitget.order_detail(intent.instrument.symbol, client_id=intent.client_id)
-                answer = await self._lane.ask(call)
-                report = bitget.parse_order(answer.body, answer.status)
+                report, heard_ns = await self._lane.dialect.order(
+                    self._lane.ask, intent.instrument.symbol, client_id=intent.client_id
+                )
             except VenueRefusedError as refusal:
-                if bitget.classify(refusal.code, refusal.status) is not Outcome.NOT_FOUND:
+                if self._lane.dialect.classify(refusal.code, refusal.status) is not Outcome.NOT_FOUND:
                     raise
                 await self._absent(case)
                 return
-            self._found(case, report, answer.received_ns)
+            self._found(case, report, heard_ns)
         if order.fills_size < order.filled_size and order.venue_order_id:
             await self._read_fills(order)
 
@@ -193,7 +192,9 @@ class Settler:
 
     async def _read_fills(self, order: Tracked) -> None:
         symbol = order.intent.instrument.symbol
-        read = await fills.all_fills(self._lane, symbol, order.venue_order_id, wanted=order.filled_size)
+        read = await self._lane.dialect.order_fills(
+            self._lane.ask, symbol, order.venue_order_id, wanted=order.filled_size
+        )
         for fill in read:
             self.apply_fill(order.intent.client_id, fill)
 

@@ -17,14 +17,12 @@ import structlog
 from shared import clock
 from shared.domain.instrument import Instrument
 from shared.domain.order import PositionSide, Step
-from shared.errors import KestrelError, NotSentError, OutcomeUnknownError, ProtocolError
+from shared.errors import KestrelError, NotSentError, OutcomeUnknownError
 from trader.lane import Lane
 from trader.market import MarketData
 from trader.orders.tracker import Tracker
 from trader.positions.rows import AccountSnapshot, ClosedPosition, Equity, Held, OpenPosition
-from trader.venues import bitget
-from trader.venues.bitget import Protection, history
-from trader.venues.model import PlanReport, PositionReport
+from trader.venues.model import EndedPosition, PlanReport, PositionReport, Protection
 
 log = structlog.get_logger(__name__)
 
@@ -32,7 +30,6 @@ log = structlog.get_logger(__name__)
 _BURST_S = 0.05
 LISTING = "listing"
 MANUAL = "manual"
-COIN = "USDT"
 #: Seconds from one look into the history to the next for a position that is gone; then it is given up.
 RETRIES_S = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 60.0, 60.0, 60.0)
 #: Histories asked for in one reading; the others wait for the next.
@@ -114,17 +111,12 @@ class PositionBook:
         if not self._recalled:
             await self._remember()
         taken_ns = clock.now_ns()
-        answer = await self._lane.ask(bitget.all_positions())
-        reports = [report for report in bitget.parse_positions(answer.body, answer.status) if report.size > 0]
+        venue, ask = self._lane.dialect, self._lane.ask
+        reports = [report for report in await venue.positions(ask) if report.size > 0]
         plans: list[PlanReport] = []
         if reports:
-            answer = await self._lane.ask(bitget.protection_pending())
-            plans = bitget.parse_plans(answer.body, answer.status).plans
-        answer = await self._lane.ask(bitget.accounts())
-        rows = bitget.parse_accounts(answer.body, answer.status)
-        money = next((row for row in rows if row.coin == COIN), None)
-        if money is None:
-            raise ProtocolError(f"the exchange tells no {COIN} account")
+            plans = await venue.resting_protection(ask)
+        money = await venue.money(ask)
         named, unnamed = self._named(reports)
         positions = [self._position(instrument, report, plans) for instrument, report in named]
         self._notice_gone(positions, unnamed, taken_ns)
@@ -181,7 +173,7 @@ class PositionBook:
             for plan in plans:
                 if (
                     plan.symbol == report.symbol
-                    and plan.plan == kind
+                    and plan.protects is kind
                     and plan.position in (None, report.side)
                 ):
                     return plan.trigger_price
@@ -254,12 +246,10 @@ class PositionBook:
                 symbols[gone.held.symbol] = min(opened_ns, gone.held.opened_ns)
         closed: list[ClosedPosition] = []
         for symbol, opened_ns in list(symbols.items())[:HISTORIES_PER_READ]:
-            ended: list[history.EndedPosition] = []
+            ended: list[EndedPosition] = []
             try:
                 start_ms = max(0, opened_ns - SAME_NS) // clock.MILLISECOND
-                call = history.positions_history(symbol=symbol, start_ms=start_ms)
-                answer = await self._lane.ask(call)
-                ended = history.parse_positions_history(answer.body, answer.status)
+                ended = await self._lane.dialect.ended_positions(self._lane.ask, symbol, start_ms)
             except KestrelError as error:
                 self.errors += 1
                 self.last_error = str(error)
@@ -269,7 +259,7 @@ class PositionBook:
             closed += self._match(symbol, ended)
         return tuple(closed)
 
-    def _match(self, symbol: str, ended: list[history.EndedPosition]) -> list[ClosedPosition]:
+    def _match(self, symbol: str, ended: list[EndedPosition]) -> list[ClosedPosition]:
         """Find the ends of a symbol's gone positions; the others are asked about again later."""
         found: list[ClosedPosition] = []
         for key, gone in list(self._gone.items()):

@@ -37,11 +37,40 @@ class Forced(StrEnum):
     DELIVERED = "delivered"
 
 
+class Force(StrEnum):
+    """How long a limit order rests."""
+
+    GTC = "gtc"
+    IOC = "ioc"
+    FOK = "fok"
+    POST_ONLY = "post_only"
+
+
+class Trigger(StrEnum):
+    """Which price sets a trigger off."""
+
+    MARK = "mark"
+    LAST = "last"
+
+
+class Protection(StrEnum):
+    """Protection of a whole position; it has no size and dies with the position."""
+
+    TAKE_PROFIT = "take_profit"
+    STOP = "stop"
+
+
+def position_of(side: Side, *, reduce_only: bool) -> PositionSide:
+    """The position that an order works on: a reducing sell works on the long."""
+    return PositionSide.LONG if (side is Side.BUY) != reduce_only else PositionSide.SHORT
+
+
 class Call(msgspec.Struct, frozen=True):
-    """One request of a dialect, unsigned: a GET when ``body`` is None, else a POST."""
+    """One request of a dialect, unsigned. Without ``method`` a GET when ``body`` is None, else a POST."""
 
     path: str
     body: bytes | None = None
+    method: str = ""
 
 
 class OrderAck(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,16 +122,48 @@ class OrderReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PlanReport(msgspec.Struct, frozen=True, kw_only=True):
-    """A resting trigger order. ``plan`` is the venue's own word for its kind."""
+    """A resting trigger order. ``plan`` is the venue's own word for its kind, ``protects`` ours for some."""
 
     symbol: str
     order_id: str
     client_id: str
     plan: str
+    protects: Protection | None = None
     position: PositionSide | None
     trigger_price: Decimal
     size: Decimal | None
     created_ns: int
+
+
+class PlanEnd(StrEnum):
+    """How a trigger order ended."""
+
+    EXECUTED = "executed"
+    FAILED = "failed"
+    """It was triggered, and the venue could not trade."""
+    CANCELED = "canceled"
+
+
+class EndedPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """A trigger order that no longer rests. ``executed_as`` is the order it became, "" when none."""
+
+    client_id: str
+    order_id: str
+    end: PlanEnd
+    status: str
+    """The venue's own word."""
+    executed_as: str
+
+
+class EndedPosition(msgspec.Struct, frozen=True, kw_only=True):
+    """A closed position. ``net`` is its profit after fees and funding, in quote currency."""
+
+    symbol: str
+    side: PositionSide
+    close_price: Decimal
+    net: Decimal
+    created_ns: int
+    closed_ns: int
 
 
 class PositionReport(msgspec.Struct, frozen=True, kw_only=True):

@@ -26,5 +26,35 @@ class Outcome(StrEnum):
     """No request on this symbol can succeed."""
 
 
+class Kind(StrEnum):
+    """Why a venue refused, in the same words for all of them."""
+
+    UNLISTED = "unlisted"
+    AUTH = "auth"
+    CLOCK = "clock"
+    ACCOUNT_KIND = "account_kind"
+    RATE_LIMIT = "rate_limit"
+    TEMPORARY = "temporary"
+    PARAMS = "params"
+    SIZE = "size"
+    VALUE = "value"
+    PRICE = "price"
+    FUNDS = "funds"
+    LIQUIDITY = "liquidity"
+    DUPLICATE_ID = "duplicate_id"
+    ORDER_NOT_FOUND = "order_not_found"
+    ORDER_FINAL = "order_final"
+    ORDER_LIMIT = "order_limit"
+    NO_POSITION = "no_position"
+    MODE = "mode"
+    SETTING = "setting"
+    NO_CHANGE = "no_change"
+    TRIGGER_PRICE = "trigger_price"
+    TRIGGER_POSITION = "trigger_position"
+    TRIGGER_STATE = "trigger_state"
+    SYMBOL = "symbol"
+    MARKET_CLOSED = "market_closed"
+
+
 #: The request was certainly not executed.
 DEFINITE_NO = frozenset({Outcome.CONFIRMED_NO, Outcome.RETRY, Outcome.FATAL_ACCOUNT, Outcome.FATAL_SYMBOL})

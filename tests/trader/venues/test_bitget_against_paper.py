@@ -23,9 +23,9 @@ from trader.net.http import Origin, Response, WarmConnection, build_get
 from trader.net.stream import Stream
 from trader.net.tls import client_context
 from trader.venues import bitget
-from trader.venues.bitget import Protection, history
-from trader.venues.model import Call, MarginMode, PositionMode
-from trader.venues.outcome import Outcome
+from trader.venues.bitget import history
+from trader.venues.model import Call, MarginMode, PositionMode, Protection
+from trader.venues.outcome import Kind, Outcome
 
 
 class Keys(NamedTuple):
@@ -156,7 +156,7 @@ async def test_a_position_from_its_entry_to_its_end(venue: Venue, mode: Position
     assert (position.side, position.size, position.leverage) == (PositionSide.LONG, Decimal("0.0123"), 7)
     answer = await venue.ask(bitget.protection_pending(symbol="BTCUSDT"))
     (plan,) = bitget.parse_plans(answer.body, answer.status).plans
-    assert (plan.plan, plan.trigger_price) == (Protection.TAKE_PROFIT, Decimal(1_000_000))
+    assert (plan.protects, plan.trigger_price) == (Protection.TAKE_PROFIT, Decimal(1_000_000))
     await order("abcd2", Side.SELL, "0.004", reduce_only=True)
     answer = await venue.ask(bitget.close_positions("BTCUSDT"))
     assert len(bitget.parse_closed(answer.body, answer.status).order_ids) == 1
@@ -192,7 +192,7 @@ async def test_refusals_carry_documented_codes(venue: Venue) -> None:
     answer = await venue.ask(bitget.close_positions("BTCUSDT"))
     with pytest.raises(VenueRefusedError) as caught:
         bitget.parse_closed(answer.body, answer.status)
-    assert bitget.kind(caught.value.code) is bitget.Kind.NO_POSITION
+    assert bitget.kind(caught.value.code) is Kind.NO_POSITION
     stranger = bitget.Signer(Keys("nobody", "x" * 64, "y"), venue.origin.authority)
     answer = await venue.warm.request(stranger.request(bitget.accounts(), clock.now_ms()), 5.0)
     with pytest.raises(VenueRefusedError) as caught:

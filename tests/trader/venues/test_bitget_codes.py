@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trader.venues.bitget import Kind, advice, classify, kind
+from trader.venues.bitget import advice, classify, kind
 from trader.venues.bitget.codes import KINDS
-from trader.venues.outcome import DEFINITE_NO, Outcome
+from trader.venues.outcome import DEFINITE_NO, Kind, Outcome
 
 TABLE = Path(__file__).resolve().parents[4] / "shared" / "reference" / "bitget_error_codes.json"
 

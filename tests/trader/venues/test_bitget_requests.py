@@ -14,8 +14,8 @@ from shared.domain.instrument import Instrument, Market, Venue
 from shared.domain.order import OrderType, PositionSide, Side
 from shared.errors import RefusedError
 from trader.venues import bitget
-from trader.venues.bitget import Force, Protection, Trigger, history
-from trader.venues.model import Call, MarginMode, PositionMode
+from trader.venues.bitget import history
+from trader.venues.model import Call, Force, MarginMode, PositionMode, Protection, Trigger, position_of
 
 HEDGE, ONE_WAY = PositionMode.HEDGE, PositionMode.ONE_WAY
 
@@ -87,7 +87,7 @@ def test_the_forms_of_both_position_modes(
     one_way = place(side=side, reduce_only=reduce_only, position_mode=ONE_WAY)
     assert (one_way["side"], one_way["reduceOnly"]) == (side.value, "YES" if reduce_only else "NO")
     assert "tradeSide" not in one_way
-    assert bitget.position_of(side, reduce_only=reduce_only) is position
+    assert position_of(side, reduce_only=reduce_only) is position
 
 
 @pytest.mark.parametrize(("side", "price"), [(Side.BUY, "100.1"), (Side.SELL, "100.2")])

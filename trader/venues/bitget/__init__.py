@@ -30,7 +30,7 @@ from trader.venues.bitget.answers import (
     parse_server_time,
     parse_tickers,
 )
-from trader.venues.bitget.codes import Kind, advice, classify, kind
+from trader.venues.bitget.codes import advice, classify, kind
 from trader.venues.bitget.instruments import Contracts, base_coin, parse_contracts
 from trader.venues.bitget.push import (
     AccountUpdate,
@@ -50,9 +50,6 @@ from trader.venues.bitget.push import (
     unsubscriptions,
 )
 from trader.venues.bitget.requests import (
-    Force,
-    Protection,
-    Trigger,
     account,
     accounts,
     all_positions,
@@ -68,7 +65,6 @@ from trader.venues.bitget.requests import (
     orders_pending,
     place_order,
     place_protection,
-    position_of,
     protection_pending,
     public,
     server_time,
@@ -90,19 +86,15 @@ __all__ = [
     "Event",
     "FillPage",
     "FillUpdate",
-    "Force",
     "KeyInfo",
-    "Kind",
     "LoginOk",
     "OrderPage",
     "OrderUpdate",
     "PlanPage",
     "Pong",
     "PositionUpdate",
-    "Protection",
     "Signer",
     "Ticker",
-    "Trigger",
     "account",
     "accounts",
     "advice",
@@ -137,7 +129,6 @@ __all__ = [
     "parse_tickers",
     "place_order",
     "place_protection",
-    "position_of",
     "private_subscriptions",
     "protection_pending",
     "public",

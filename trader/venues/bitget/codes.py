@@ -6,40 +6,7 @@ Sorted by kind, as the vendor's tables and live sightings have them. A code that
 
 from __future__ import annotations
 
-from enum import StrEnum
-
-from trader.venues.outcome import Outcome
-
-
-class Kind(StrEnum):
-    """Why the venue refused."""
-
-    UNLISTED = "unlisted"
-    AUTH = "auth"
-    CLOCK = "clock"
-    ACCOUNT_KIND = "account_kind"
-    RATE_LIMIT = "rate_limit"
-    TEMPORARY = "temporary"
-    PARAMS = "params"
-    SIZE = "size"
-    VALUE = "value"
-    PRICE = "price"
-    FUNDS = "funds"
-    LIQUIDITY = "liquidity"
-    DUPLICATE_ID = "duplicate_id"
-    ORDER_NOT_FOUND = "order_not_found"
-    ORDER_FINAL = "order_final"
-    ORDER_LIMIT = "order_limit"
-    NO_POSITION = "no_position"
-    MODE = "mode"
-    SETTING = "setting"
-    NO_CHANGE = "no_change"
-    TRIGGER_PRICE = "trigger_price"
-    TRIGGER_POSITION = "trigger_position"
-    TRIGGER_STATE = "trigger_state"
-    SYMBOL = "symbol"
-    MARKET_CLOSED = "market_closed"
-
+from trader.venues.outcome import Kind, Outcome
 
 _OUTCOME = {
     Kind.UNLISTED: Outcome.UNKNOWN,

@@ -2,26 +2,12 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 import msgspec
 
-from shared.domain.order import PositionSide
 from trader.venues.bitget import wire
 from trader.venues.bitget.requests import PRODUCT
-from trader.venues.model import Call
+from trader.venues.model import Call, EndedPlan, EndedPosition, PlanEnd
 from trader.venues.numbers import number, positive, stamp_ns
-
-
-class EndedPosition(msgspec.Struct, frozen=True, kw_only=True):
-    """A closed position. ``net`` is its profit after fees and funding, in quote currency."""
-
-    symbol: str
-    side: PositionSide
-    close_price: Decimal
-    net: Decimal
-    created_ns: int
-    closed_ns: int
 
 
 class _Row(wire.Wire):
@@ -42,15 +28,6 @@ class _Page(wire.Wire):
 _PAGE = msgspec.json.Decoder(_Page)
 
 
-class EndedPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """A trigger order that no longer rests. ``executed_as`` is the order it became, "" when none."""
-
-    client_id: str
-    order_id: str
-    status: str
-    executed_as: str
-
-
 class _Plan(wire.Wire):
     order_id: str
     plan_status: str
@@ -63,8 +40,7 @@ class _Plans(wire.Wire):
 
 
 _PLANS = msgspec.json.Decoder(_Plans)
-EXECUTED = "executed"
-FAILED = "fail_execute"
+_ENDS = {"executed": PlanEnd.EXECUTED, "fail_execute": PlanEnd.FAILED}
 
 
 def protection_history(symbol: str) -> Call:
@@ -80,6 +56,7 @@ def parse_protection_history(body: bytes, status: int) -> list[EndedPlan]:
         EndedPlan(
             client_id=row.client_oid or "",
             order_id=row.order_id,
+            end=_ENDS.get(row.plan_status, PlanEnd.CANCELED),
             status=row.plan_status,
             executed_as=row.execute_order_id or "",
         )

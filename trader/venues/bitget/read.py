@@ -110,6 +110,7 @@ def plan(raw: wire.PlanWire) -> PlanReport:
         order_id=_order_id(raw.order_id),
         client_id=raw.client_oid or "",
         plan=raw.plan_type,
+        protects=wire.PROTECTION.get(raw.plan_type),
         position=wire.POSITION_SIDE.get(raw.pos_side),
         trigger_price=positive(raw.trigger_price, "triggerPrice"),
         size=optional_price(raw.size, "size"),

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from enum import StrEnum
 from urllib.parse import urlencode
 
 import msgspec
@@ -18,7 +17,7 @@ from shared.domain.instrument import Instrument
 from shared.domain.order import OrderType, PositionSide, Side
 from shared.errors import RefusedError
 from trader.net.request import build_get
-from trader.venues.model import Call, MarginMode, PositionMode
+from trader.venues.model import Call, Force, MarginMode, PositionMode, Protection, Trigger, position_of
 from trader.venues.numbers import floor_to, nearest, passive_price, plain
 
 PRODUCT = "USDT-FUTURES"
@@ -31,32 +30,9 @@ _SYMBOL = re.compile(r"[0-9A-Z_]{2,40}")
 _POSITION_MODE = {PositionMode.HEDGE: "hedge_mode", PositionMode.ONE_WAY: "one_way_mode"}
 
 
-class Force(StrEnum):
-    """How long a limit order rests."""
-
-    GTC = "gtc"
-    IOC = "ioc"
-    FOK = "fok"
-    POST_ONLY = "post_only"
-
-
-class Trigger(StrEnum):
-    """Which price sets a trigger off."""
-
-    MARK = "mark_price"
-    LAST = "fill_price"
-
-
-class Protection(StrEnum):
-    """Protection of a whole position; it has no size and dies with the position."""
-
-    TAKE_PROFIT = "pos_profit"
-    STOP = "pos_loss"
-
-
-def position_of(side: Side, *, reduce_only: bool) -> PositionSide:
-    """The position that an order works on: a reducing sell works on the long."""
-    return PositionSide.LONG if (side is Side.BUY) != reduce_only else PositionSide.SHORT
+#: The venue's words for protection of a whole position, and for the price that sets a trigger off.
+PROTECTION = {Protection.TAKE_PROFIT: "pos_profit", Protection.STOP: "pos_loss"}
+TRIGGER = {Trigger.MARK: "mark_price", Trigger.LAST: "fill_price"}
 
 
 def order_size(instrument: Instrument, size: Decimal) -> Decimal:
@@ -143,9 +119,9 @@ def place_protection(
         symbol=_symbol(instrument.symbol),
         productType=PRODUCT,
         marginCoin=MARGIN_COIN,
-        planType=kind.value,
+        planType=PROTECTION[kind],
         triggerPrice=_price(nearest(trigger_price, instrument.tick)),
-        triggerType=trigger.value,
+        triggerType=TRIGGER[trigger],
         executePrice="0",
         holdSide=hold_side,
         clientOid=client_id,
@@ -168,7 +144,7 @@ def cancel_protection(symbol: str, kind: Protection, order_ids: list[str]) -> Ca
         "symbol": _symbol(symbol),
         "productType": PRODUCT,
         "marginCoin": MARGIN_COIN,
-        "planType": kind.value,
+        "planType": PROTECTION[kind],
         "orderIdList": [{"orderId": order_id} for order_id in order_ids],
     }
     return Call("/api/v2/mix/order/cancel-plan-order", msgspec.json.encode(body))

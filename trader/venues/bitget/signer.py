@@ -9,28 +9,17 @@ from __future__ import annotations
 
 import binascii
 import hashlib
-from typing import Protocol
 
 import msgspec
 
 from shared.errors import UsageError
 from trader.net.request import header_value
+from trader.venues.dialect import ApiCredentials
 from trader.venues.model import Call
 
 _BLOCK = 64
 _GET = b"GET %b HTTP/1.1\r\n%bACCESS-TIMESTAMP: %b\r\nACCESS-SIGN: %b\r\n\r\n"
 _POST = b"POST %b HTTP/1.1\r\n%bACCESS-TIMESTAMP: %b\r\nACCESS-SIGN: %b\r\nContent-Length: %d\r\n\r\n%b"
-
-
-class ApiCredentials(Protocol):
-    """What a signer needs of the credentials."""
-
-    @property
-    def key(self) -> str: ...
-    @property
-    def secret(self) -> str: ...
-    @property
-    def passphrase(self) -> str: ...
 
 
 class Signer:

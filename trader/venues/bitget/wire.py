@@ -13,7 +13,7 @@ import msgspec
 
 from shared.domain.order import OrderState, OrderType, PositionSide, Side
 from shared.errors import ProtocolError, VenueRefusedError
-from trader.venues.model import Forced, MarginMode, PositionMode
+from trader.venues.model import Forced, MarginMode, PositionMode, Protection
 
 T = TypeVar("T")
 
@@ -193,6 +193,7 @@ SUCCESS = "00000"
 _ENVELOPE = msgspec.json.Decoder(Envelope)
 
 SIDE = {"buy": Side.BUY, "sell": Side.SELL}
+PROTECTION = {"pos_profit": Protection.TAKE_PROFIT, "pos_loss": Protection.STOP}
 POSITION_SIDE = {"long": PositionSide.LONG, "short": PositionSide.SHORT}
 ORDER_TYPE = {"market": OrderType.MARKET, "limit": OrderType.LIMIT}
 STATE = {

@@ -1,0 +1,270 @@
+"""Bitget classic v2, USDT futures, as a :class:`~trader.venues.dialect.Dialect`."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import structlog
+
+from shared import clock
+from shared.domain.account import AccountKind
+from shared.domain.instrument import Instrument, Venue
+from shared.domain.order import OrderType, PositionSide, Side
+from shared.errors import ProtocolError
+from trader.venues.bitget import answers, codes, history, push, requests
+from trader.venues.bitget.requests import MARGIN_COIN, PAGE
+from trader.venues.bitget.signer import Signer
+from trader.venues.dialect import ApiCredentials, Ask, PrivateStream, RequestSigner, Told
+from trader.venues.model import (
+    AccountReport,
+    Call,
+    EndedPlan,
+    EndedPosition,
+    FillReport,
+    Force,
+    MarginMode,
+    OrderAck,
+    OrderReport,
+    PlanReport,
+    PositionMode,
+    PositionReport,
+    Protection,
+    Trigger,
+)
+from trader.venues.outcome import Kind, Outcome
+from trader.venues.pages import read_pages
+
+log = structlog.get_logger(__name__)
+
+#: Seconds between two calls of one endpoint: 10 a second per user, 5 for what changes settings.
+PACE_S = 0.11
+PACE_SETTINGS_S = 0.21
+_SETTINGS = ("/api/v2/mix/account/set-", "/api/v2/mix/position/all-position")
+
+
+class Classic:
+    """Bitget's accounts of before 2026."""
+
+    venue = Venue.BITGET
+    kind = AccountKind.CLASSIC
+    keepalive = requests.server_time()
+    attaches = True
+
+    def signer(self, credentials: ApiCredentials, host: str) -> Signer:
+        return Signer(credentials, host)
+
+    def public(self, call: Call, host: str) -> bytes:
+        return requests.public(call, host)
+
+    def pace_s(self, call: Call) -> float:
+        return PACE_SETTINGS_S if call.path.startswith(_SETTINGS) else PACE_S
+
+    # orders
+
+    def place_order(
+        self,
+        instrument: Instrument,
+        *,
+        side: Side,
+        size: Decimal,
+        client_id: str,
+        position_mode: PositionMode,
+        margin_mode: MarginMode,
+        order_type: OrderType = OrderType.MARKET,
+        price: Decimal | None = None,
+        force: Force = Force.GTC,
+        reduce_only: bool = False,
+        take_profit: Decimal | None = None,
+        stop: Decimal | None = None,
+    ) -> Call:
+        return requests.place_order(
+            instrument,
+            side=side,
+            size=size,
+            client_id=client_id,
+            position_mode=position_mode,
+            margin_mode=margin_mode,
+            order_type=order_type,
+            price=price,
+            force=force,
+            reduce_only=reduce_only,
+            take_profit=take_profit,
+            stop=stop,
+        )
+
+    def place_protection(
+        self,
+        instrument: Instrument,
+        *,
+        kind: Protection,
+        position: PositionSide,
+        position_mode: PositionMode,
+        trigger_price: Decimal,
+        client_id: str,
+        trigger: Trigger = Trigger.MARK,
+    ) -> Call:
+        return requests.place_protection(
+            instrument,
+            kind=kind,
+            position=position,
+            position_mode=position_mode,
+            trigger_price=trigger_price,
+            client_id=client_id,
+            trigger=trigger,
+        )
+
+    def parse_ack(self, body: bytes, status: int, client_id: str) -> OrderAck:
+        return answers.parse_ack(body, status, client_id)
+
+    def check(self, body: bytes, status: int) -> None:
+        answers.check(body, status)
+
+    def cancel_order(self, symbol: str, *, client_id: str = "", order_id: str = "") -> Call:
+        return requests.cancel_order(symbol, client_id=client_id, order_id=order_id)
+
+    def cancel_protection(self, plan: PlanReport) -> Call:
+        assert plan.protects is not None
+        return requests.cancel_protection(plan.symbol, plan.protects, [plan.order_id])
+
+    def classify(self, code: str, status: int = 200) -> Outcome:
+        return codes.classify(code, status)
+
+    def reason(self, code: str) -> Kind:
+        return codes.kind(code)
+
+    def advice(self, code: str) -> str:
+        return codes.advice(code)
+
+    def settings(
+        self, symbol: str, leverage: int, *, margin_mode: MarginMode, position_mode: PositionMode
+    ) -> tuple[Call, ...]:
+        return (
+            requests.set_margin_mode(symbol, margin_mode),
+            requests.set_leverage(symbol, leverage, margin_mode=margin_mode, position_mode=position_mode),
+        )
+
+    # questions
+
+    async def order(
+        self, ask: Ask, symbol: str, *, client_id: str = "", order_id: str = ""
+    ) -> tuple[OrderReport, int]:
+        answer = await ask(requests.order_detail(symbol, client_id=client_id, order_id=order_id))
+        return answers.parse_order(answer.body, answer.status), answer.received_ns
+
+    async def ended_order(self, ask: Ask, symbol: str, client_id: str) -> tuple[OrderReport, int] | None:
+        answer = await ask(requests.orders_history(symbol=symbol, client_id=client_id))
+        page = answers.parse_orders(answer.body, answer.status)
+        mine = next((report for report in page.orders if report.client_id == client_id), None)
+        return None if mine is None else (mine, answer.received_ns)
+
+    async def resting_orders(self, ask: Ask, symbol: str = "") -> tuple[list[OrderReport], bool]:
+        rows, complete = await read_pages(
+            ask,
+            lambda before: requests.orders_pending(symbol=symbol, before=before),
+            _orders,
+            lambda order: order.order_id,
+            full=PAGE,
+        )
+        return list(rows.values()), complete
+
+    async def recent_orders(self, ask: Ask, symbol: str, start_ms: int) -> tuple[list[OrderReport], bool]:
+        resting, all_resting = await self.resting_orders(ask, symbol)
+        ended, all_ended = await read_pages(
+            ask,
+            lambda before: requests.orders_history(symbol=symbol, before=before, start_ms=start_ms),
+            _orders,
+            lambda order: order.order_id,
+            full=PAGE,
+        )
+        newest = {order.order_id: order for order in resting} | ended
+        return list(newest.values()), all_resting and all_ended
+
+    async def order_fills(
+        self, ask: Ask, symbol: str, order_id: str, *, wanted: Decimal | None = None
+    ) -> list[FillReport]:
+        def enough(rows: dict[str, FillReport]) -> bool:
+            mine = (fill.size for fill in rows.values() if fill.order_id == order_id)
+            return wanted is not None and sum(mine, start=Decimal(0)) >= wanted
+
+        rows, complete = await read_pages(
+            ask,
+            lambda before: requests.fills(symbol=symbol, order_id=order_id, before=before),
+            _fills,
+            lambda fill: fill.fill_id,
+            full=PAGE,
+            enough=enough,
+        )
+        if not complete:
+            log.warning("fills.not_all_read", symbol=symbol, order_id=order_id, fills=len(rows))
+        return [fill for fill in rows.values() if fill.order_id == order_id]
+
+    async def recent_fills(self, ask: Ask, symbol: str, start_ms: int) -> tuple[list[FillReport], bool]:
+        rows, complete = await read_pages(
+            ask,
+            lambda before: requests.fills(symbol=symbol, before=before, start_ms=start_ms),
+            _fills,
+            lambda fill: fill.fill_id,
+            full=PAGE,
+        )
+        return list(rows.values()), complete
+
+    async def positions(self, ask: Ask, symbol: str = "") -> list[PositionReport]:
+        answer = await ask(requests.single_position(symbol) if symbol else requests.all_positions())
+        return answers.parse_positions(answer.body, answer.status)
+
+    async def ended_positions(self, ask: Ask, symbol: str, start_ms: int) -> list[EndedPosition]:
+        answer = await ask(history.positions_history(symbol=symbol, start_ms=start_ms))
+        return history.parse_positions_history(answer.body, answer.status)
+
+    async def resting_protection(self, ask: Ask, symbol: str = "") -> list[PlanReport]:
+        answer = await ask(requests.protection_pending(symbol=symbol))
+        return answers.parse_plans(answer.body, answer.status).plans
+
+    async def ended_protection(self, ask: Ask, symbol: str) -> list[EndedPlan]:
+        answer = await ask(history.protection_history(symbol))
+        return history.parse_protection_history(answer.body, answer.status)
+
+    async def account(self, ask: Ask, symbol: str) -> AccountReport:
+        answer = await ask(requests.account(symbol))
+        return answers.parse_account(answer.body, answer.status)
+
+    async def money(self, ask: Ask) -> AccountReport:
+        answer = await ask(requests.accounts())
+        for row in answers.parse_accounts(answer.body, answer.status):
+            if row.coin == MARGIN_COIN:
+                return row
+        raise ProtocolError(f"the exchange tells no {MARGIN_COIN} account")
+
+    # events
+
+    def private_stream(self, signer: RequestSigner, ask: Ask) -> PrivateStream:
+        del ask
+        assert isinstance(signer, Signer)
+        return PrivateStream(
+            login=lambda: signer.login(clock.now_ms()), subscriptions=push.private_subscriptions()
+        )
+
+    def parse_private(self, payload: bytes | memoryview) -> Told:
+        event = push.parse_push(payload)
+        match event:
+            case push.OrderUpdate():
+                return Told(event.heard, orders=event.orders)
+            case push.PositionUpdate() | push.AccountUpdate():
+                return Told(event.heard, changed=True)
+            case push.ErrorEvent():
+                return Told(event.heard, problem=f"{event.text} (code {event.code})")
+            case _:
+                return Told(event.heard)
+
+
+CLASSIC = Classic()
+
+
+def _fills(body: bytes, status: int) -> tuple[list[FillReport], str]:
+    page = answers.parse_fills(body, status)
+    return page.fills, page.end_id
+
+
+def _orders(body: bytes, status: int) -> tuple[list[OrderReport], str]:
+    page = answers.parse_orders(body, status)
+    return page.orders, page.end_id
