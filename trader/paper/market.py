@@ -254,7 +254,7 @@ class MarketHub:
         state.trade_count += 1
         trade = PublicTrade(price, size, side, trade_id or str(10**12 + state.trade_count), ns)
         state.trades.append(trade)
-        state.minutes.add(price, size, ns)
+        state.minutes.add(price, size, ns, bought=side == "buy")
         self._emit(Traded(state, price, size, side, trade.trade_id, ns))
 
     def feed_book(self, state: MarketState, ns: int) -> None:
@@ -339,7 +339,7 @@ class MarketHub:
     def _settle(self, state: MarketState) -> None:
         due = state.next_funding_ns
         if not state.settled or state.settled[-1].ns < due:
-            state.settled.append(Funding(due, state.funding_rate, state.funding_interval_h))
+            state.settled.append(Funding(due, state.funding_rate, state.funding_interval_h, state.mark))
         self._emit(FundingDue(state, state.funding_rate, state.mark, due))
         if state.next_funding_ns == due:
             self._next_funding(state, due)

@@ -37,11 +37,15 @@ class PublicTrade(msgspec.Struct, frozen=True):
 
 
 class Funding(msgspec.Struct, frozen=True):
-    """The next settlement: when, the rate to be paid then, the interval that ends there."""
+    """The next settlement: when, the rate to be paid then, the interval that ends there.
+
+    ``mark`` is the mark price of a settlement that happened; 0 after a restart, which does not keep it.
+    """
 
     ns: int
     rate: Decimal
     interval_h: int
+    mark: Decimal = Decimal(0)
 
 
 FundingSource = Callable[[int], Funding]
@@ -54,7 +58,7 @@ class MarketState:
     ``book`` is what orders trade against now: the tape's, or a modelled one while the price is
     overridden, or an empty one before the opening. ``held_mark`` is a mark price that the control API
     holds apart from the last one while overridden; ``settled`` the funding settlements so far, oldest
-    first. ``ts_ns`` is the time of the last change, ``seq``
+    first. ``started_ns`` is when it was added, ``ts_ns`` the time of the last change, ``seq``
     counts book changes. Volumes are of the last 24 hours.
     """
 
@@ -76,6 +80,7 @@ class MarketState:
         self.next_funding_ns = 0
         self.settled: deque[Funding] = deque(maxlen=MAX_SETTLEMENTS)
         self.seq = 0
+        self.started_ns = ns
         self.ts_ns = ns
         self.minutes = Minutes(price, ns)
         self.trades: deque[PublicTrade] = deque(maxlen=MAX_TRADES)

@@ -15,7 +15,11 @@ _ZERO = Decimal(0)
 
 
 class Candle(msgspec.Struct):
-    """One minute. ``open_ns`` is its first nanosecond; volumes in base coin and quote currency."""
+    """One minute. ``open_ns`` is its first nanosecond; volumes in base coin and quote currency.
+
+    ``trades`` counts the trades; ``taker_base`` and ``taker_quote`` are the part that takers bought. A tape's
+    own past that does not tell leaves these three at zero.
+    """
 
     open_ns: int
     open: Decimal
@@ -24,6 +28,9 @@ class Candle(msgspec.Struct):
     close: Decimal
     base_volume: Decimal = _ZERO
     quote_volume: Decimal = _ZERO
+    trades: int = 0
+    taker_base: Decimal = _ZERO
+    taker_quote: Decimal = _ZERO
 
 
 class Minutes:
@@ -33,7 +40,7 @@ class Minutes:
     in monotone queues, so a trade costs the same whatever the window holds.
     """
 
-    __slots__ = ("_highs", "_lows", "base_volume", "candles", "quote_volume")
+    __slots__ = ("_highs", "_lows", "base_volume", "candles", "quote_volume", "trades")
 
     def __init__(self, price: Decimal, ns: int) -> None:
         self.candles: deque[Candle] = deque()
@@ -41,6 +48,7 @@ class Minutes:
         self._lows: deque[Candle] = deque()
         self.base_volume = _ZERO
         self.quote_volume = _ZERO
+        self.trades = 0
         self._open(price, ns // MINUTE * MINUTE)
 
     @property
@@ -57,8 +65,11 @@ class Minutes:
         now = self.candles[-1].low
         return min(now, self._lows[0].low) if self._lows else now
 
-    def add(self, price: Decimal, size: Decimal, ns: int) -> None:
-        """A trade, or with size 0 a price that was seen without one. Late ones count for now."""
+    def add(self, price: Decimal, size: Decimal, ns: int, *, bought: bool = False) -> None:
+        """A trade (``bought`` by its taker, or sold), or with size 0 a price that was seen without one.
+
+        Late ones count for now.
+        """
         candle = self.candles[-1]
         if ns >= candle.open_ns + MINUTE:
             candle = self._roll(price, ns // MINUTE * MINUTE)
@@ -71,6 +82,11 @@ class Minutes:
             value = price * size
             candle.base_volume += size
             candle.quote_volume += value
+            candle.trades += 1
+            if bought:
+                candle.taker_base += size
+                candle.taker_quote += value
+            self.trades += 1
             self.base_volume += size
             self.quote_volume += value
 
@@ -90,10 +106,12 @@ class Minutes:
         for queue in (self.candles, self._highs, self._lows):
             queue.clear()
         self.base_volume = self.quote_volume = _ZERO
+        self.trades = 0
         for candle in [*candles, newest]:
             if self.candles:
                 self._close()
             self.candles.append(candle)
+            self.trades += candle.trades
             self.base_volume += candle.base_volume
             self.quote_volume += candle.quote_volume
             self._drop(candle.open_ns)
@@ -123,6 +141,7 @@ class Minutes:
         first = minute - (DAY_MINUTES - 1) * MINUTE
         while self.candles[0].open_ns < first:
             gone = self.candles.popleft()
+            self.trades -= gone.trades
             self.base_volume -= gone.base_volume
             self.quote_volume -= gone.quote_volume
         while self._highs and self._highs[0].open_ns < first:

@@ -10,6 +10,7 @@ import msgspec
 from shared.domain.order import PositionSide
 from trader.paper.contract import ContractSpec
 from trader.paper.engine.model import (
+    QUOTE_COIN,
     AccountRecord,
     MarginMode,
     Order,
@@ -27,7 +28,8 @@ DEFAULT_LEVERAGE = 10
 class Funds(msgspec.Struct, frozen=True):
     """Where the money of an account is, in quote currency.
 
-    ``wallet`` is the sum of the ledger; ``locked`` is reserved by resting orders; ``isolated`` and
+    ``wallet`` is the sum of the ledger; ``locked`` is reserved by resting orders (of a unified account
+    by those of the spot market too); ``isolated`` and
     ``crossed`` are the initial margins of the positions, the ``*_unrealised`` their profits at mark.
     """
 
@@ -141,6 +143,7 @@ class Account:
             else:
                 crossed += position.initial_margin()
                 crossed_unrealised += unrealised
-        return Funds(
-            self.record.wallet, self.locked, isolated, crossed, isolated_unrealised, crossed_unrealised
-        )
+        record, locked = self.record, self.locked
+        if record.unified:
+            locked += self.spot.frozen(QUOTE_COIN)
+        return Funds(record.wallet, locked, isolated, crossed, isolated_unrealised, crossed_unrealised)

@@ -77,6 +77,7 @@ def liquidation_price(core: Core, account: Account, wanted: Wanted, size: Decima
         size=plus(size, held.size if held else ZERO),
         open_value=plus(value, held.open_value if held else ZERO),
         margin=plus(divided(value, Decimal(leverage)), held.margin if held else ZERO),
+        upkeep=account.record.house.upkeep,
     )
     if mode is MarginMode.ISOLATED:
         return max(ZERO, maths.isolated_liquidation(spec, whole))
@@ -85,4 +86,4 @@ def liquidation_price(core: Core, account: Account, wanted: Wanted, size: Decima
     before = held.unrealised(mark) if held else ZERO
     needed += maths.maintenance(spec, whole, mark) - (maths.maintenance(spec, held, mark) if held else ZERO)
     equity += whole.unrealised(mark) - before - times(value, spec.taker_fee)
-    return maths.crossed_liquidation(whole, mark, equity - needed)
+    return liquidation.crossed_price(core, account, whole, equity - needed)

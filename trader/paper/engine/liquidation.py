@@ -8,8 +8,11 @@ Isolated: each part goes at the liquidation price of that moment. A reduction's 
 are borne by the margin, the rest of which stays with the position; when the position goes whole, what
 is left of its margin goes to the insurance. So the loss is the margin, never more.
 
+When a position is due follows its own rule of maintenance (``Position.upkeep``); what is booked is the same
+for both: the closing trade with its fee, and what the margin has left, or lacks, to or from the insurance.
+
 Crossed: when the equity without isolated margins no longer covers the maintenance, crossed orders are
-cancelled; then the position with the greatest unrealised loss is reduced by one tier at mark, until
+cancelled (of a unified account also the spot orders that lock USDT, which is equity like the rest); then the position with the greatest unrealised loss is reduced by one tier at mark, until
 what is left is covered. What is then below zero the insurance pays.
 """
 
@@ -17,10 +20,19 @@ from __future__ import annotations
 
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
-from trader.paper.engine import margins, matching, maths, orders, positions
+from trader.paper.engine import margins, matching, maths, orders, positions, spot_orders
 from trader.paper.engine.accounts import Account, Funds
 from trader.paper.engine.core import Core
-from trader.paper.engine.model import Kind, MarginMode, Order, Position, PositionMode, Source
+from trader.paper.engine.model import (
+    QUOTE_COIN,
+    Kind,
+    MarginMode,
+    Order,
+    Position,
+    PositionMode,
+    Source,
+    Upkeep,
+)
 from trader.paper.engine.money import ZERO, minus, plus
 from trader.paper.market import MarketState
 
@@ -39,7 +51,22 @@ def price_of(core: Core, account: Account, position: Position, funds: Funds) -> 
     if position.margin_mode is MarginMode.ISOLATED:
         return max(ZERO, maths.isolated_liquidation(core.spec(position.symbol), position))
     equity, needed = crossed_margins(core, account, funds)
-    return maths.crossed_liquidation(position, core.mark(position), equity - needed)
+    return crossed_price(core, account, position, equity - needed)
+
+
+def crossed_price(core: Core, account: Account, position: Position, room: Decimal) -> Decimal:
+    """Of a crossed position, when ``room`` is left above what all crossed ones need; every other mark stands still."""
+    mark, spec = core.mark(position), core.spec(position.symbol)
+    if position.upkeep is not Upkeep.BRACKET:
+        return maths.crossed_liquidation(position, mark, room)
+    legs = [position] + [
+        other
+        for other in account.held(position.symbol)
+        if other.side is not position.side and other.margin_mode is MarginMode.CROSSED
+    ]
+    for leg in legs:
+        room += maths.maintenance(spec, leg, mark) - leg.unrealised(mark)
+    return max(ZERO, maths.bracket_liquidation(spec, legs, room))
 
 
 def check(core: Core, state: MarketState) -> bool:
@@ -83,7 +110,7 @@ def judge(core: Core) -> bool:
 def _remember_safe(core: Core, account: Account, room: Decimal) -> None:
     """Between which marks need nobody look again.
 
-    A move d of a mark costs a position at most d q (1 + r + f) of the account's ``room``. Each of
+    A move d of a mark costs a position at most d q (1 + burden) of the account's ``room``. Each of
     the k crossed positions may use a k-th of it before the account is judged anew.
     """
     account.safe.clear()
@@ -102,8 +129,8 @@ def _isolated(core: Core, account: Account, position: Position, mark: Decimal) -
             return
     _cancel_around(core, account, position)
     while position.size and maths.is_due(position, core.liquidation_prices[position.id], mark):
-        kept = maths.kept_size(core.spec(position.symbol), position)
-        price = _taken_at(core, position)
+        kept = maths.kept_size(core.spec(position.symbol), position, core.liquidation_prices[position.id])
+        price = _taken_at(core, position, kept)
         margin, before = position.margin, account.record.wallet
         order = _take_over(core, account, position, kept, price)
         left = plus(margin, minus(account.record.wallet, before))
@@ -115,11 +142,12 @@ def _isolated(core: Core, account: Account, position: Position, mark: Decimal) -
             core.post(account, kind, order.id, position.symbol, -left)
 
 
-def _taken_at(core: Core, position: Position) -> Decimal:
-    """The liquidation price on the tick beyond it."""
-    tick = core.spec(position.symbol).tick
+def _taken_at(core: Core, position: Position, kept: Decimal) -> Decimal:
+    """The liquidation price on the tick beyond it; of what goes whole the takeover price (see there)."""
+    spec = core.spec(position.symbol)
+    price = core.liquidation_prices[position.id] if kept else maths.takeover(spec, position)
     rounding = ROUND_FLOOR if position.sign > 0 else ROUND_CEILING
-    return max(tick, (core.liquidation_prices[position.id] / tick).to_integral_value(rounding) * tick)
+    return max(spec.tick, (price / spec.tick).to_integral_value(rounding) * spec.tick)
 
 
 def _take_over(core: Core, account: Account, position: Position, kept: Decimal, price: Decimal) -> Order:
@@ -144,12 +172,15 @@ def _crossed(core: Core, account: Account) -> None:
     for order in list(account.orders.values()):
         if order.margin_mode is MarginMode.CROSSED:
             orders.cancel(core, account, order, "liquidation")
+    for spot_order in list(account.spot.orders.values()) if account.record.unified else ():
+        if spot_order.pays == QUOTE_COIN:
+            spot_orders.cancel(core, account, spot_order, "liquidation")
     last = 0
     while (worst := _worst(core, account)) is not None:
         equity, needed = crossed_margins(core, account, account.funds(core.mark))
         if equity > needed:
             break
-        kept = maths.kept_size(core.spec(worst.symbol), worst)
+        kept = maths.kept_size(core.spec(worst.symbol), worst, core.mark(worst))
         last = _take_over(core, account, worst, kept, core.mark(worst)).id
     equity, _ = crossed_margins(core, account, account.funds(core.mark))
     if equity < 0:

@@ -100,6 +100,32 @@ class PlanKind(StrEnum):
         return self in (PlanKind.POS_PROFIT, PlanKind.POS_LOSS)
 
 
+class Upkeep(StrEnum):
+    """By which rule a position's maintenance is reckoned (:mod:`trader.paper.engine.maths`).
+
+    ``RATE_AND_FEE``: rate and taker fee of the entry value's tier. ``BRACKET``: rate of the tier of the
+    notional at mark, less what makes it continuous from tier to tier, without the fee.
+    """
+
+    RATE_AND_FEE = "rate_and_fee"
+    BRACKET = "bracket"
+
+
+class House(msgspec.Struct, frozen=True, kw_only=True):
+    """What the kind of an account decides inside the engine.
+
+    ``strict_reduce_only``: a reduce-only order is refused when it would leave an older order of the same
+    side to open what the account cannot pay.
+    """
+
+    upkeep: Upkeep = Upkeep.RATE_AND_FEE
+    strict_reduce_only: bool = False
+
+
+_PLAIN = House()
+_HOUSES = {"binance": House(upkeep=Upkeep.BRACKET, strict_reduce_only=True)}
+
+
 class Reference(StrEnum):
     """Which price a trigger watches."""
 
@@ -131,7 +157,7 @@ class Kind(StrEnum):
     SPOT_FEE = "spot_fee"
 
 
-#: The wallets of an account, as the ledger calls them.
+#: The wallets of an account, as the ledger calls them. A unified account's USDT is in the first, spot or not.
 FUTURES_WALLET = "futures"
 SPOT_WALLET = "spot"
 #: What the futures wallet holds.
@@ -185,6 +211,7 @@ def closed_by(side: Side) -> PositionSide:
 class Preset(msgspec.Struct, frozen=True, kw_only=True):
     """Protection that rides on an order; ``None`` = none. Execute price ``None`` = market.
 
+    ``paired``: the two become one, of which the one that is executed takes the other with it.
     On a trailing entry the two values are percentages of the price at which it will trade.
     """
 
@@ -194,6 +221,7 @@ class Preset(msgspec.Struct, frozen=True, kw_only=True):
     stop_loss_execute: Decimal | None = None
     take_profit_reference: Reference = Reference.LAST
     stop_loss_reference: Reference = Reference.LAST
+    paired: bool = False
 
 
 class NewOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -324,6 +352,7 @@ class Position(msgspec.Struct, kw_only=True):
     closed_value: Decimal = ZERO
     auto_margin: bool = False
     funded_ns: int = 0
+    upkeep: Upkeep = Upkeep.RATE_AND_FEE
 
     @property
     def entry(self) -> Decimal:
@@ -352,7 +381,8 @@ class Plan(msgspec.Struct, kw_only=True):
 
     Conditional orders have ``trade`` (the true side), ``hedge_close``, ``reduce_only`` and
     ``preset``. ``rising`` tells from which side the price must come to their trigger, and to that of
-    any trailing plan. A trailing plan that has reached it is ``active``: it fires when the price turns
+    any trailing plan. ``sibling`` is the other half of a take profit and stop loss that belong together:
+    when one is executed the other is cancelled. A trailing plan that has reached it is ``active``: it fires when the price turns
     ``ratio`` percent away from its ``extreme`` since then (as last stored: the index holds the live one).
     """
 
@@ -384,6 +414,7 @@ class Plan(msgspec.Struct, kw_only=True):
     executed_size: Decimal = ZERO
     failure: str = ""
     self_trade: SelfTrade = SelfTrade.NONE
+    sibling: int = 0
 
     @property
     def fires_above(self) -> bool:
@@ -457,8 +488,10 @@ class AccountRecord(msgspec.Struct, kw_only=True):
     """What is stored of an account. The secret and the passphrase never leave the state file and the answer to their creation.
 
     ``wallet`` is the futures wallet, ``spot`` the coins of the spot wallet (what orders have locked
-    included), ``spot_ns`` when each of them last changed. ``second_key`` is a Binance account's key for requests
-    signed with the private half of ``public_key`` (Ed25519, PEM), "" when it has none.
+    included), ``spot_ns`` when each of them last changed. A unified account has one wallet: ``wallet`` is
+    its USDT, for contracts and spot alike, and ``spot`` the other coins beside it.
+
+    ``second_key`` is a Binance account's key for requests signed with the private half of ``public_key`` (Ed25519, PEM), "" when it has none.
     """
 
     id: int
@@ -477,6 +510,21 @@ class AccountRecord(msgspec.Struct, kw_only=True):
     spot_ns: dict[str, int] = {}
     second_key: str = ""
     public_key: str = ""
+
+    @property
+    def unified(self) -> bool:
+        """Contracts and spot share one wallet of USDT."""
+        return self.kind is AccountKind.UNIFIED
+
+    def home(self, wallet: str, coin: str) -> str:
+        """The wallet that holds the coin; ``wallet`` is the one that was named."""
+        if not self.unified:
+            return wallet
+        return FUTURES_WALLET if coin == QUOTE_COIN else SPOT_WALLET
+
+    @property
+    def house(self) -> House:
+        return _HOUSES.get(self.kind, _PLAIN)
 
     def __repr__(self) -> str:
         return f"AccountRecord(id={self.id}, kind={self.kind!r}, label={self.label!r})"

@@ -12,7 +12,8 @@ import pytest
 from shared import clock
 from tests.trader.paper.client import FUTURES, Client, Socket, signature
 from tests.trader.paper.conftest import Exchanges
-from trader.paper.faces.bitget import ws
+from trader.paper.faces import outbox
+from trader.paper.faces.bitget import connection as connections
 from trader.paper.faces.bitget.limits import VenueLimits
 from trader.paper.server import PaperServer
 
@@ -267,27 +268,29 @@ async def test_silence_and_old_age_cut_the_connection(exchanges: Exchanges) -> N
 async def test_a_slow_reader_loses_the_oldest_market_data_and_keeps_the_newest_picture(
     server: PaperServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ws, "MOST_PUBLIC", 3)
-    connection = ws.Connection(server.ws, aiohttp.web.WebSocketResponse(), server._protocol())
+    monkeypatch.setattr(outbox, "MOST_PUBLIC", 3)
+    connection = connections.Connection(
+        server.ws, server.ws.classic, aiohttp.web.WebSocketResponse(), server._protocol()
+    )
     ticker, trade = ("futures", "BTCUSDT", "ticker"), ("futures", "BTCUSDT", "trade")
     connection.push_public(ticker, "old", latest=True)
     connection.push_public(ticker, "new", latest=True)
     for number in range(5):
         connection.push_public(trade, f"t{number}", latest=False)
-    assert list(connection._outbox) == ["t2", "t3", "t4"]
+    assert list(connection._outbox._items) == ["t2", "t3", "t4"]
     assert server.ws.dropped == 3
     connection.push_public(ticker, "newest", latest=True)
-    assert connection._latest == {ticker: "newest"}
+    assert connection._outbox._latest == {ticker: "newest"}
 
 
 async def test_a_private_reader_that_does_not_read_is_cut(
     server: PaperServer, client: Client, private: Socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ws, "MOST_PUBLIC", 0)
-    monkeypatch.setattr(ws, "MOST_PRIVATE", 2)
+    monkeypatch.setattr(outbox, "MOST_PUBLIC", 0)
+    monkeypatch.setattr(outbox, "MOST_PRIVATE", 2)
     await private.subscribe("orders")
     (connection,) = server.ws.connections
-    monkeypatch.setattr(connection, "_wake", asyncio.Event())  # the writer sleeps on
+    monkeypatch.setattr(connection._outbox, "_wake", asyncio.Event())  # the writer sleeps on
     await client.order("buy", "0.001")
     await client.order("buy", "0.001")
     await closed(private)

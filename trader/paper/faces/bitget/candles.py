@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import msgspec
+
 from shared.clock import MILLISECOND
 from trader.paper.engine.money import text
 from trader.paper.minutes import MINUTE, Candle
@@ -30,18 +32,11 @@ def merged(candles: list[Candle], minutes: int) -> list[Candle]:
             last.close = candle.close
             last.base_volume += candle.base_volume
             last.quote_volume += candle.quote_volume
+            last.trades += candle.trades
+            last.taker_base += candle.taker_base
+            last.taker_quote += candle.taker_quote
         else:
-            out.append(
-                Candle(
-                    start,
-                    candle.open,
-                    candle.high,
-                    candle.low,
-                    candle.close,
-                    candle.base_volume,
-                    candle.quote_volume,
-                )
-            )
+            out.append(msgspec.structs.replace(candle, open_ns=start))
     return out
 
 

@@ -21,6 +21,7 @@ class VenueLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     Limits per address are off unless they are set: all users of a machine share one address here. On the venue
     they are 6000 requests a minute (then nothing for 300 s), 300 connects in five minutes, 100 connections.
+    ``binance_*`` are of the other venue's face, where the weight per address is what clients watch: it holds.
     """
 
     ip_requests_per_minute: int = 0
@@ -33,6 +34,15 @@ class VenueLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     ws_frame_bytes: int = 4096
     ws_idle_s: float = 120.0
     ws_life_s: float = 86_400.0
+    binance_weight_per_minute: int = 2400
+    binance_orders_per_minute: int = 1200
+    binance_orders_per_10s: int = 300
+    binance_listen_key_s: float = 3600.0
+    binance_ws_streams: int = 1024
+    binance_ws_messages_per_s: int = 10
+    binance_ws_ping_s: float = 180.0
+    binance_ws_pong_s: float = 600.0
+    binance_ws_life_s: float = 86_400.0
 
     def __post_init__(self) -> None:
         for name in self.__struct_fields__:
@@ -47,6 +57,10 @@ class VenueLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             ws_connects_per_5min=0,
             ws_subscribes_per_hour=0,
             ws_messages_per_s=0,
+            binance_weight_per_minute=0,
+            binance_orders_per_minute=0,
+            binance_orders_per_10s=0,
+            binance_ws_messages_per_s=0,
         )
 
 

@@ -1,0 +1,1 @@
+"""Binance USD-M futures: the second venue's face."""
