@@ -20,7 +20,7 @@ from trader.paper.faces.bitget.v3 import errors
 
 PAIR = spec("BTCUSDT", "0.01", "0.0001", market=SPOT, tiers=(), max_leverage=1)
 V3 = {key: route for key, route in ROUTES.items() if key[1].startswith("/api/v3/")}
-VALUES = (
+VALUES: tuple[Any, ...] = (
     None, "", " ", "0", "-1", "1e9", "1e40", "NaN", "0.01", "0.02", "5", "49000", "50000", "51000.05", "60000", 7, 0.5,
     True, [], {}, "x" * 300, "\x00", "é", "yes", "no", "buy", "sell", "long", "short", "limit", "market", "mark",
     "isolated", "crossed", "ioc", "fok", "post_only", "gtc", "tpsl", "trigger", "full", "partial", "hedge_mode",
