@@ -462,13 +462,14 @@ async def test_refusals_over_the_socket_change_nothing(private: Line, public: Li
         assert (answer["event"], answer["code"]) == ("error", code)
     assert (await private.trade("move-order", order()))["code"] == "30001"
     assert (await public.trade("place-order", order()))["code"] == "30004"
-    for frame, code in (
+    frames: tuple[tuple[dict[str, object], object], ...] = (
         ({"op": "trade", "topic": "place-order", "category": FUTURES, "args": [order()]}, "30016"),
         ({"op": "trade", "id": "1", "topic": "place-order", "category": FUTURES, "args": []}, 30002),
         ({"op": "place", "id": "1", "args": [order()]}, 30003),
-    ):
+    )
+    for frame, refused in frames:
         await private.socket.raw.send_str(json.dumps(frame))
-        assert (await private.socket.receive())["code"] == code
+        assert (await private.socket.receive())["code"] == refused
     assert await client.control(f"/accounts/{client.account['id']}") == before
 
 
