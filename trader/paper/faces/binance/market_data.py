@@ -116,10 +116,10 @@ def _answered(call: Call, rows: list[dict[str, object]]) -> object:
 
 @public("/fapi/v1/ticker/24hr", by_symbol(1, 40))
 def day_ticker(call: Call) -> object:
-    return _answered(call, [_day(state) for state in call.one_or_all()])
+    return _answered(call, [day(state) for state in call.one_or_all()])
 
 
-def _day(state: MarketState) -> dict[str, object]:
+def day(state: MarketState) -> dict[str, object]:
     spec, newest = state.spec, state.trades[-1] if state.trades else None
     change = state.last - state.open_24h
     last_id, close = ids.trade_number(state), ms(state.ts_ns)
@@ -169,10 +169,10 @@ def last_price_v2(call: Call) -> object:
 
 @public("/fapi/v1/ticker/bookTicker", by_symbol(2, 5))
 def best_prices(call: Call) -> object:
-    return _answered(call, [_best(state) for state in call.one_or_all()])
+    return _answered(call, [best(state) for state in call.one_or_all()])
 
 
-def _best(state: MarketState) -> dict[str, object]:
+def best(state: MarketState) -> dict[str, object]:
     bid, ask = state.book.best_bid or (ZERO, ZERO), state.book.best_ask or (ZERO, ZERO)
     spec = state.spec
     return {

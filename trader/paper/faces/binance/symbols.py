@@ -56,11 +56,11 @@ def exchange_info(call: Call) -> object:
         "rateLimits": rate_limits(call.house.weights, call.house.orders),
         "exchangeFilters": [],
         "assets": [{"asset": quote, "marginAvailable": True, "autoAssetExchange": "0"} for quote in quotes],
-        "symbols": [_symbol(state) for state in states],
+        "symbols": [row(state) for state in states],
     }
 
 
-def _symbol(state: MarketState) -> dict[str, object]:
+def row(state: MarketState) -> dict[str, object]:
     spec = state.spec
     return {
         "symbol": spec.symbol,

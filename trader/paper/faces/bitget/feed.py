@@ -1,17 +1,11 @@
-"""Public channels: one topic per channel and symbol, rendered once for all its subscribers.
-
-A topic pushes at most once per interval (the venue's own pace); what happens in between is folded
-together, so a slow or a fast market costs the same. Nothing runs while nobody listens.
-"""
+"""Public channels: one topic per channel and symbol, at the venue's own pace."""
 
 from __future__ import annotations
 
-import asyncio
 import zlib
-from abc import ABC, abstractmethod
-from collections.abc import Callable
+from abc import abstractmethod
+from collections.abc import Callable, Iterable
 from decimal import Decimal
-from typing import Protocol
 
 import msgspec
 
@@ -21,6 +15,8 @@ from trader.paper.contract import FUTURES
 from trader.paper.engine.money import text
 from trader.paper.faces.bitget import candles
 from trader.paper.faces.bitget.public import change_24h, change_utc, top, trade_row
+from trader.paper.faces.topics import Subscriber
+from trader.paper.faces.topics import Topic as Paced
 from trader.paper.market import MarketEvent, MarketHub, MarketState, SymbolAdded, Traded
 
 Arg = dict[str, object]
@@ -33,79 +29,33 @@ _CANDLES_IN_SNAPSHOT = 500
 _encode = msgspec.json.Encoder().encode
 
 
-class Subscriber(Protocol):
-    def push_public(self, key: TopicKey, message: str, *, latest: bool) -> None:
-        """``latest``: an older unsent message of the same topic is worthless now."""
-
-
 def frame(action: str, arg: Arg, data: object) -> str:
     message = {"action": action, "arg": arg, "data": data, "ts": clock.now_ms()}
     return _encode(message).decode()
 
 
-class Topic(ABC):
-    """One channel of one symbol. ``latest_only`` topics are whole pictures: only the newest counts."""
-
-    latest_only = True
-    interval_ms = 300
-    gathers = False
-    """Wants to hear of every event, also while a push is already due."""
+class Topic(Paced):
+    """One channel of one symbol."""
 
     def __init__(self, state: MarketState, arg: Arg) -> None:
         self.state = state
         self.arg = arg
-        self.key: TopicKey = (state.market, state.symbol, str(arg["channel"]))
-        self.subscribers: dict[Subscriber, None] = {}
-        self.timer: asyncio.TimerHandle | None = None
-        self._sent_at = 0.0
+        super().__init__((state.market, state.symbol, str(arg["channel"])))
 
     @abstractmethod
     def data(self) -> object:
         """What a push carries."""
 
     def first(self) -> str:
-        """What a new subscriber gets at once."""
         return frame("snapshot", self.arg, self.data())
 
     def update(self) -> str | None:
         """The next push to all, or ``None`` when there is nothing to say."""
         return frame("snapshot", self.arg, self.data())
 
-    def heard(self, event: MarketEvent) -> bool:
-        """Take an event in; whether a push is due."""
-        return isinstance(event, MarketEvent)
-
-    def add(self, subscriber: Subscriber) -> None:
-        self.flush()
-        self.subscribers[subscriber] = None
-        subscriber.push_public(self.key, self.first(), latest=False)
-
-    def remove(self, subscriber: Subscriber) -> bool:
-        """True when nobody is left."""
-        self.subscribers.pop(subscriber, None)
-        if self.subscribers:
-            return False
-        if self.timer is not None:
-            self.timer.cancel()
-            self.timer = None
-        return True
-
-    def touch(self) -> None:
-        """Push now, or when the interval since the last push is over."""
-        if self.timer is None:
-            loop = asyncio.get_running_loop()
-            self.timer = loop.call_at(max(loop.time(), self._sent_at + self.interval_ms / 1000), self.flush)
-
-    def flush(self) -> None:
-        if self.timer is None:
-            return
-        self.timer.cancel()
-        self.timer = None
-        self._sent_at = asyncio.get_running_loop().time()
+    def updates(self) -> Iterable[str]:
         message = self.update()
-        if message is not None:
-            for subscriber in self.subscribers:
-                subscriber.push_public(self.key, message, latest=self.latest_only)
+        return () if message is None else (message,)
 
 
 class TickerTopic(Topic):
