@@ -64,6 +64,10 @@ def refusal(
     return caught.value.reason
 
 
+def state_of(plan: Plan) -> PlanState:
+    return plan.state
+
+
 def isolated(bench: Bench, balance: int = 10_000) -> Account:
     account = bench.account(balance, "binance")
     bench.engine.set_margin_mode(account, BTC, MarginMode.ISOLATED)
@@ -112,10 +116,10 @@ def test_the_mark_price_is_watched_when_it_is_asked_for(bench: Bench) -> None:
     account = isolated(bench)
     plan = algo(bench, account, STOP, BUY, "51000", reference=Reference.MARK)
     bench.move(BTC, "52000", mark="50500")
-    assert plan.state is PlanState.LIVE
+    assert state_of(plan) is PlanState.LIVE
     assert refusal(bench, account, STOP, SELL, "50500", reference=Reference.MARK) is Reason.TRIGGERS_AT_ONCE
     bench.move(BTC, "50000", mark="51000")
-    assert plan.state is PlanState.FINISHED
+    assert state_of(plan) is PlanState.FINISHED
 
 
 def test_a_stop_limit_rests_as_the_order_it_was_to_become(bench: Bench) -> None:
@@ -141,7 +145,7 @@ def test_a_cancelled_order_finishes_its_plan(bench: Bench) -> None:
     plan = algo(bench, account, STOP, BUY, "51000", price=D(50500))
     bench.move(BTC, "51000")
     bench.engine.cancel_all(account)
-    assert (plan.state, plan.executed_size) == (PlanState.FINISHED, 0)
+    assert (plan.state, plan.executed_size) == (PlanState.FINISHED, D(0))
     (kept,) = bench.engine.plans(account, PlanQuery(order_id=plan.id))
     assert kept == plan
 
@@ -152,7 +156,7 @@ def test_nothing_is_reserved_and_what_cannot_be_paid_fails(bench: Bench) -> None
     assert bench.engine.funds(account).free == 100
     bench.move(BTC, "51000")
     assert (plan.state, plan.failure) == (PlanState.FAILED, Reason.ABOVE_BALANCE)
-    assert (account.record.wallet, account.record.seq) == (100, 1)
+    assert (account.record.wallet, account.record.seq) == (D(100), 1)
 
 
 def test_a_reduce_only_one_is_cut_to_what_is_held_when_it_fires(bench: Bench) -> None:
@@ -162,7 +166,7 @@ def test_a_reduce_only_one_is_cut_to_what_is_held_when_it_fires(bench: Bench) ->
     orphan = algo(bench, account, STOP, SELL, "48000", size=D("0.5"), reduce_only=True)
     bench.move(BTC, "49000")
     assert (plan.state, plan.executed_size) == (PlanState.FINISHED, D("0.2"))
-    assert orphan.state is PlanState.LIVE  # only what closes a position ends with it
+    assert state_of(orphan) is PlanState.LIVE  # only what closes a position ends with it
     bench.move(BTC, "48000")
     assert (orphan.state, orphan.failure) == (PlanState.FAILED, Reason.NO_POSITION)
 
@@ -180,7 +184,7 @@ def test_one_that_closes_all_closes_what_is_held_then_and_the_other_ends_with_it
     assert not account.orders
     assert (stop.state, stop.executed_size) == (PlanState.FINISHED, D("0.5"))
     assert (profit.state, profit.failure) == (PlanState.EXPIRED, Ended.POSITION_CLOSED)
-    assert short.state is PlanState.LIVE
+    assert state_of(short) is PlanState.LIVE
     order = bench.engine.order(account, stop.execute_order_id)
     assert order is not None
     assert (order.closes_all, order.reduce_only) == (True, True)
@@ -200,7 +204,7 @@ def test_one_that_closes_all_ends_with_its_position_however_that_goes(bench: Ben
             bench.engine.cancel_plan(account, plan)
             plan = algo(bench, account, PROFIT, SELL, "56000", size=D(0), closes_all=True)
             bench.move(BTC, "40000")
-        assert plan.state is (PlanState.EXPIRED)
+        assert state_of(plan) is (PlanState.EXPIRED)
         assert plan.failure == Ended.POSITION_CLOSED
 
 
@@ -263,7 +267,7 @@ def test_a_trail_that_sells_follows_the_highest_price_after_its_activation(bench
     bench.order(account, "buy", "0.2")
     plan = algo(bench, account, TRAIL, SELL, "51000", ratio=D(1), reduce_only=True)
     bench.move(BTC, "49000")
-    assert not plan.active
+    assert plan.extreme == 0
     bench.move(BTC, "52000")
     bench.move(BTC, "51480.1")
     assert plan.active
@@ -281,12 +285,12 @@ def test_a_trail_that_buys_follows_the_lowest_price_from_the_start_without_activ
     assert plan.trigger == D(48500)
     bench.move(BTC, "48000")
     bench.move(BTC, "48239.9")
-    assert plan.state is PlanState.LIVE
+    assert state_of(plan) is PlanState.LIVE
     bench.move(BTC, "48240")
-    assert plan.state is PlanState.FINISHED
+    assert state_of(plan) is PlanState.FINISHED
     assert bench.held(account).size == D("0.1")
     bench.move(BTC, "52800")
-    assert other.state is PlanState.FINISHED
+    assert state_of(other) is PlanState.FINISHED
 
 
 @pytest.mark.parametrize("ratio", ["0", "0.09", "10.1", "0.123"])
@@ -340,7 +344,7 @@ def test_a_protected_one_does_not_trade_while_the_prices_are_far_apart(bench: Be
     bench.move(BTC, "50000")
     fine = algo(bench, account, STOP, BUY, "51000", price_protect=True)
     bench.move(BTC, "52500", mark="50000")
-    assert fine.state is PlanState.FINISHED
+    assert state_of(fine) is PlanState.FINISHED
     assert D("0.05") == algos.TRIGGER_PROTECT
 
 
@@ -401,7 +405,7 @@ def test_waiting_and_triggered_ones_survive_a_restart(tmp_path: Path) -> None:
     again.hub.tick(again.clock.now_ns())
     ended = again.engine.plan(account, waiting.id)
     assert ended is not None
-    assert ended.state is PlanState.EXPIRED
+    assert state_of(ended) is PlanState.EXPIRED
     again.move(BTC, "49980")  # 51 000 less 2 percent
     assert trail.id not in account.plans
     again.store.close()
