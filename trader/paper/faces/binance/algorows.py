@@ -7,7 +7,7 @@ from trader.paper.engine.accounts import Account
 from trader.paper.engine.model import Ended, Plan, PlanKind, PlanState, PriceMatch, Reference
 from trader.paper.engine.money import ZERO, text
 from trader.paper.engine.refusals import Reason, Refused
-from trader.paper.faces.binance import numbers, words
+from trader.paper.faces.binance import numbers, orderwords
 from trader.paper.faces.binance.errors import from_engine
 from trader.paper.faces.binance.numbers import ms
 from trader.paper.faces.binance.words import TypeWord
@@ -50,7 +50,7 @@ def working_type(plan: Plan) -> str:
 
 
 def time_in_force(plan: Plan) -> str:
-    return "GTD" if plan.expires_ns else words.TIMES[plan.force]
+    return "GTD" if plan.expires_ns else orderwords.FORCES[plan.force]
 
 
 def reason(plan: Plan) -> str:
@@ -128,17 +128,17 @@ def _row(spec: ContractSpec, plan: Plan) -> dict[str, object]:
         "algoType": ALGO_TYPE,
         "orderType": order_type(plan),
         "symbol": plan.symbol,
-        "side": words.trade_side(plan.trade),
-        "positionSide": words.position_side(plan.mode, plan.side),
+        "side": plan.trade.value.upper(),
+        "positionSide": orderwords.position_side(plan.mode, plan.side),
         "timeInForce": time_in_force(plan),
         "quantity": numbers.size(spec, plan.size),
         "algoStatus": status(plan),
         "triggerPrice": numbers.price(spec, plan.trigger),
         "price": numbers.price(spec, plan.execute or ZERO),
         "icebergQuantity": None,
-        "selfTradePreventionMode": words.self_trade(plan.self_trade),
+        "selfTradePreventionMode": orderwords.SELF_TRADES[plan.self_trade],
         "workingType": working_type(plan),
-        "priceMatch": words.price_match(plan.match),
+        "priceMatch": orderwords.price_match(plan),
         "closePosition": plan.closes_all,
         "priceProtect": plan.price_protect,
         "reduceOnly": plan.reduce_only,
@@ -159,8 +159,8 @@ def update(spec: ContractSpec, account: Account, plan: Plan) -> dict[str, object
         "at": ALGO_TYPE,
         "o": order_type(plan),
         "s": plan.symbol,
-        "S": words.trade_side(plan.trade),
-        "ps": words.position_side(plan.mode, plan.side),
+        "S": plan.trade.value.upper(),
+        "ps": orderwords.position_side(plan.mode, plan.side),
         "f": time_in_force(plan),
         "q": numbers.size(spec, plan.size),
         "X": status(plan),
@@ -170,9 +170,9 @@ def update(spec: ContractSpec, account: Account, plan: Plan) -> dict[str, object
         "act": made["actualType"] or "0",
         "tp": numbers.price(spec, plan.trigger),
         "p": numbers.price(spec, plan.execute or ZERO),
-        "V": words.self_trade(plan.self_trade),
+        "V": orderwords.SELF_TRADES[plan.self_trade],
         "wt": working_type(plan),
-        "pm": words.price_match(plan.match),
+        "pm": orderwords.price_match(plan),
         "cp": plan.closes_all,
         "pP": plan.price_protect,
         "R": plan.reduce_only,
