@@ -77,7 +77,7 @@ def liquidation_price(core: Core, account: Account, wanted: Wanted, size: Decima
         size=plus(size, held.size if held else ZERO),
         open_value=plus(value, held.open_value if held else ZERO),
         margin=plus(divided(value, Decimal(leverage)), held.margin if held else ZERO),
-        upkeep=account.record.house.upkeep,
+        upkeep=account.record.rules.upkeep,
     )
     if mode is MarginMode.ISOLATED:
         return max(ZERO, maths.isolated_liquidation(spec, whole))

@@ -153,7 +153,7 @@ class Upkeep(StrEnum):
     BRACKET = "bracket"
 
 
-class House(msgspec.Struct, frozen=True, kw_only=True):
+class AccountRules(msgspec.Struct, frozen=True, kw_only=True):
     """What the kind of an account decides inside the engine.
 
     ``strict_reduce_only``: a reduce-only order is refused when it would leave an older order of the same
@@ -602,8 +602,8 @@ class AccountRecord(msgspec.Struct, kw_only=True):
     public_key: str = ""
 
     @property
-    def house(self) -> House:
-        return _HOUSES.get(self.kind, _PLAIN)
+    def rules(self) -> AccountRules:
+        return _RULES.get(self.kind, _PLAIN)
 
     def __repr__(self) -> str:
         return f"AccountRecord(id={self.id}, kind={self.kind!r}, label={self.label!r})"

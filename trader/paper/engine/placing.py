@@ -201,7 +201,7 @@ def _closing(core: Core, account: Account, state: MarketState, new: NewOrder, *,
     position = account.positions.get((new.symbol, side))
     if position is None:
         raise Refused(Reason.NO_POSITION, new.symbol)
-    if not hedge and account.record.house.strict_reduce_only:
+    if not hedge and account.record.rules.strict_reduce_only:
         _check_flip(core, account, position, new)
     size, displaced = new.size, list[Order]()
     free = minus(position.size, position.frozen)

@@ -125,7 +125,7 @@ def _new(core: Core, account: Account, order: Order) -> Position:
         mode=order.mode,
         created_ns=core.now_ns,
         updated_ns=core.now_ns,
-        upkeep=account.record.house.upkeep,
+        upkeep=account.record.rules.upkeep,
     )
     account.positions[(position.symbol, position.side)] = position
     core.open_positions[position.id] = position
