@@ -106,7 +106,7 @@ class Chronicle:
         for reason, entries in groups:
             shown = [] if reason in {"DEPOSIT", "WITHDRAW", "INSURANCE_CLEAR"} else moved
             if reason == "FUNDING_FEE":
-                shown = [key for key in moved if legs.get(key) is not None and legs[key].isolated]
+                shown = [key for key in moved if key in legs and legs[key].mode is MarginMode.ISOLATED]
             rows = [self._leg_row(account, legs.get(key) or _gone(before, closed, key), key) for key in shown]
             wallet = entries[-1].balance if entries else account.record.wallet
             change = sum((entry.amount for entry in entries if entry.kind not in _OF_TRADES), ZERO)

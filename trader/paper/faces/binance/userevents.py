@@ -10,17 +10,25 @@ from decimal import Decimal
 
 import msgspec
 
+from shared.domain.order import OrderType
 from trader.paper.engine.accounts import Account
 from trader.paper.engine.batch import OrderStep
 from trader.paper.engine.core import Core
-from trader.paper.engine.model import MarginMode, Position, PositionMode, State
+from trader.paper.engine.maths import break_even
+from trader.paper.engine.model import Ended, MarginMode, Order, Position, PositionMode, State
 from trader.paper.engine.money import ZERO, text
-from trader.paper.faces.binance import numbers, orderwords
+from trader.paper.faces.binance import numbers, words
 from trader.paper.faces.binance.numbers import ms
 
 Row = dict[str, object]
 
 COIN = "USDT"
+_REASONS: dict[str, str] = {
+    Ended.SELF_TRADE: "1",
+    Ended.UNFILLED: "2",
+    Ended.REDUCE_ONLY: "4",
+    Ended.POSITION_CLOSED: "4",
+}
 _encode = msgspec.json.Encoder().encode
 
 
@@ -57,7 +65,7 @@ def of_step(core: Core, account: Account, step: OrderStep, now: int) -> Iterable
                 "q": numbers.size(spec, order.size),
                 "p": numbers.price(spec, order.price),
                 "m": not fill.taker,
-                "c": orderwords.client_id(order),
+                "c": words.client_id(order),
                 "S": order.side.value.upper(),
                 "L": numbers.price(spec, fill.price),
                 "l": numbers.size(spec, fill.size),
@@ -73,30 +81,30 @@ def execution(step: OrderStep) -> str:
     """``x``: what has happened to the order."""
     order = step.order
     if step.fill is not None:
-        return "CALCULATED" if order.source in orderwords.LIQUIDATIONS else "TRADE"
+        return "CALCULATED" if order.source in words.TAKEN_OVER else "TRADE"
     if step.amended:
         return "AMENDMENT"
     if order.state is State.CANCELED:
-        return "CANCELED" if orderwords.status(order) == "CANCELED" else "EXPIRED"
+        return "CANCELED" if words.status(order) == "CANCELED" else "EXPIRED"
     return "NEW"
 
 
 def order_row(core: Core, account: Account, step: OrderStep, done: str) -> Row:
     order, fill, spec = step.order, step.fill, core.spec(step.order.symbol)
     bids, asks = _notionals(account, order.symbol)
-    kind = orderwords.kind(order)
+    kind = "LIQUIDATION" if order.source in words.TAKEN_OVER else words.order_type(order)
     row: Row = {
         "s": order.symbol,
-        "c": orderwords.client_id(order),
+        "c": words.client_id(order),
         "S": order.side.value.upper(),
         "o": kind,
-        "f": orderwords.time_in_force(order),
+        "f": words.time_in_force(order),
         "q": numbers.size(spec, order.size),
         "p": numbers.price(spec, order.price),
         "ap": numbers.average(spec, order.average) if order.filled else "0",
         "sp": "0",
         "x": done,
-        "X": orderwords.status(order),
+        "X": words.status(order),
         "i": order.id,
         "l": numbers.size(spec, fill.size) if fill else "0",
         "z": numbers.size(spec, order.filled),
@@ -108,22 +116,29 @@ def order_row(core: Core, account: Account, step: OrderStep, done: str) -> Row:
         "b": bids,
         "a": asks,
         "m": not fill.taker if fill else False,
-        "R": orderwords.reduces(order),
+        "R": order.closing,
         "wt": "CONTRACT_PRICE",
         "ot": kind,
-        "ps": orderwords.position_side(order.mode, order.position_side),
+        "ps": words.position_side(order.mode, order.position_side),
         "cp": order.closes_all,
         "rp": text(fill.profit) if fill else "0",
         "pP": False,
         "si": 0,
         "ss": 0,
-        "V": orderwords.SELF_TRADES[order.self_trade],
-        "pm": orderwords.price_match(order),
+        "V": words.self_trade(order.self_trade),
+        "pm": words.price_match(order.match),
         "gtd": ms(order.expires_ns),
     }
     if done == "EXPIRED":
-        row["er"] = orderwords.expiry_reason(order)
+        row["er"] = _expiry_reason(order)
     return row
+
+
+def _expiry_reason(order: Order) -> str:
+    """``er``; 9 is a market order for which there was nothing left, 0 none of those that are documented."""
+    if order.cancel_reason == Ended.UNFILLED and order.type is OrderType.MARKET:
+        return "9"
+    return _REASONS.get(order.cancel_reason, "0")
 
 
 def _notionals(account: Account, symbol: str) -> tuple[str, str]:
@@ -145,24 +160,23 @@ class Leg(msgspec.Struct, frozen=True):
     amount: Decimal
     entry: Decimal
     wallet: Decimal
-    isolated: bool
+    mode: MarginMode
     profit: Decimal
 
 
 def leg_key(position: Position) -> tuple[str, str]:
-    return position.symbol, orderwords.position_side(position.mode, position.side)
+    return position.symbol, words.side_of(position)
 
 
 def leg(position: Position) -> Leg:
-    side = orderwords.position_side(position.mode, position.side)
     isolated = position.margin_mode is MarginMode.ISOLATED
     return Leg(
         position.symbol,
-        side,
+        words.side_of(position),
         position.sign * position.size,
         position.entry,
         position.margin if isolated else ZERO,
-        isolated,
+        position.margin_mode,
         position.profit,
     )
 
@@ -174,10 +188,10 @@ def leg_row(core: Core, found: Leg, position: Position | None) -> Row:
         "s": found.symbol,
         "pa": numbers.size(spec, found.amount) if found.amount else "0",
         "ep": numbers.average(spec, found.entry) if position else "0",
-        "bep": numbers.average(spec, orderwords.break_even(core, position)) if position else "0",
+        "bep": numbers.average(spec, break_even(spec, position)) if position else "0",
         "cr": numbers.rounded(found.profit),
         "up": numbers.rounded(position.unrealised(core.mark(position))) if position else "0",
-        "mt": "isolated" if found.isolated else "cross",
+        "mt": words.MARGIN_WORDS[found.mode],
         "iw": numbers.rounded(found.wallet) if found.wallet else "0",
         "ps": found.side,
     }
@@ -186,9 +200,8 @@ def leg_row(core: Core, found: Leg, position: Position | None) -> Row:
 def empty_leg(account: Account, symbol: str, mode: MarginMode) -> Row:
     """Of a symbol without a position."""
     side = "BOTH" if account.record.position_mode is PositionMode.ONE_WAY else "LONG"
-    isolated = "isolated" if mode is MarginMode.ISOLATED else "cross"
-    row: Row = {"s": symbol, "pa": "0", "ep": "0", "bep": "0", "cr": "0", "up": "0", "mt": isolated}
-    return row | {"iw": "0", "ps": side}
+    nothing: Row = dict.fromkeys(("pa", "ep", "bep", "cr", "up", "iw"), "0")
+    return {"s": symbol, **nothing, "mt": words.MARGIN_WORDS[mode], "ps": side}
 
 
 def account_update(reason: str, now: int, ns: int, balances: list[Row], legs: list[Row]) -> Event:
