@@ -145,7 +145,7 @@ def test_a_cancelled_order_finishes_its_plan(bench: Bench) -> None:
     plan = algo(bench, account, STOP, BUY, "51000", price=D(50500))
     bench.move(BTC, "51000")
     bench.engine.cancel_all(account)
-    assert (plan.state, plan.executed_size) == (PlanState.FINISHED, 0)
+    assert (plan.state, plan.executed_size) == (PlanState.FINISHED, D(0))
     (kept,) = bench.engine.plans(account, PlanQuery(order_id=plan.id))
     assert kept == plan
 
