@@ -189,7 +189,7 @@ def leg_row(core: Core, found: Leg, position: Position | None) -> Row:
         "pa": numbers.size(spec, found.amount) if found.amount else "0",
         "ep": numbers.average(spec, found.entry) if position else "0",
         "bep": numbers.average(spec, break_even(spec, position)) if position else "0",
-        "cr": numbers.rounded(found.profit),
+        "cr": numbers.money(found.profit),
         "up": numbers.rounded(position.unrealised(core.mark(position))) if position else "0",
         "mt": words.MARGIN_WORDS[found.mode],
         "iw": numbers.rounded(found.wallet) if found.wallet else "0",
@@ -213,9 +213,9 @@ def balance_row(wallet: Decimal, crossed: Decimal, change: Decimal) -> Row:
     """``change`` leaves out profits and fees of trades."""
     return {
         "a": COIN,
-        "wb": numbers.rounded(wallet),
-        "cw": numbers.rounded(crossed),
-        "bc": numbers.rounded(change) if change else "0",
+        "wb": numbers.money(wallet),
+        "cw": numbers.money(crossed),
+        "bc": numbers.money(change) if change else "0",
     }
 
 

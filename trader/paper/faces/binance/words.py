@@ -76,7 +76,7 @@ FORCES = {
     TimeInForce.GTX: Force.POST_ONLY,
     TimeInForce.GTD: Force.GTC,
 }
-_TIMES = {Force.GTC: "GTC", Force.IOC: "IOC", Force.FOK: "FOK", Force.POST_ONLY: "GTX"}
+TIMES = {Force.GTC: "GTC", Force.IOC: "IOC", Force.FOK: "FOK", Force.POST_ONLY: "GTX"}
 SELF_TRADES = {
     SelfTradeWord.NONE: SelfTrade.NONE,
     SelfTradeWord.EXPIRE_TAKER: SelfTrade.CANCEL_TAKER,
@@ -128,7 +128,7 @@ def time_in_force(order: Order) -> str:
         return "IOC"
     if order.expires_ns:
         return "GTD"
-    return "GTC" if order.type is OrderType.MARKET else _TIMES[order.force]
+    return "GTC" if order.type is OrderType.MARKET else TIMES[order.force]
 
 
 def client_id(order: Order) -> str:
