@@ -27,7 +27,10 @@ _STATUS = {
 }
 _KINDS = {PlanKind.ALGO_STOP: "STOP", PlanKind.ALGO_PROFIT: "TAKE_PROFIT"}
 _REASONS = frozenset(reason.value for reason in Reason)
-_ENDS: dict[str, str] = {Ended.POSITION_CLOSED: "the position is closed", Ended.EXPIRED: "goodTillDate is over"}
+_ENDS: dict[str, str] = {
+    Ended.POSITION_CLOSED: "the position is closed",
+    Ended.EXPIRED: "goodTillDate is over",
+}
 
 
 def of_plan(spec: ContractSpec, plan: Plan, now: int) -> Iterable[Event]:
