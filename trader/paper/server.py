@@ -235,6 +235,8 @@ class PaperServer:
         app.add_routes(control.routes(parts))
         app.router.add_get("/v2/ws/public", guard(self.ws.handle), expect_handler=expect)
         app.router.add_get("/v2/ws/private", guard(self.ws.handle), expect_handler=expect)
+        app.router.add_get("/v3/ws/public", guard(self.ws.handle_v3), expect_handler=expect)
+        app.router.add_get("/v3/ws/private", guard(self.ws.handle_v3), expect_handler=expect)
         for path in STREAM_PATHS:
             app.router.add_get(path, guard(self.streams.handle), expect_handler=expect)
         app.router.add_get(WS_API_PATH, guard(self.ws_api.handle), expect_handler=expect)

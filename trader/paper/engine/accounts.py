@@ -10,6 +10,7 @@ import msgspec
 from shared.domain.order import PositionSide
 from trader.paper.contract import ContractSpec
 from trader.paper.engine.model import (
+    QUOTE_COIN,
     AccountRecord,
     MarginMode,
     Order,
@@ -25,7 +26,8 @@ from trader.paper.engine.spot_model import SpotHoldings
 class Funds(msgspec.Struct, frozen=True):
     """Where the money of an account is, in quote currency.
 
-    ``wallet`` is the sum of the ledger; ``locked`` is reserved by resting orders; ``isolated`` and
+    ``wallet`` is the sum of the ledger; ``locked`` is reserved by resting orders (of a unified account
+    by those of the spot market too); ``isolated`` and
     ``crossed`` are the initial margins of the positions, the ``*_unrealised`` their profits at mark.
     """
 
@@ -89,7 +91,7 @@ class Account:
         return self.record.id
 
     def settings(self, spec: ContractSpec) -> SymbolSettings:
-        """The symbol's settings; what was never set is crossed margin at 10x, for Binance 20x (or the symbol's maximum)."""
+        """The symbol's settings; what was never set is crossed margin at the leverage of the account's kind."""
         found = self.record.settings.get(spec.symbol)
         if found is None:
             leverage = min(self.record.rules.leverage, spec.max_leverage)
@@ -148,6 +150,7 @@ class Account:
             else:
                 crossed += position.initial_margin()
                 crossed_unrealised += unrealised
-        return Funds(
-            self.record.wallet, self.locked, isolated, crossed, isolated_unrealised, crossed_unrealised
-        )
+        record, locked = self.record, self.locked
+        if record.unified:
+            locked += self.spot.frozen(QUOTE_COIN)
+        return Funds(record.wallet, locked, isolated, crossed, isolated_unrealised, crossed_unrealised)

@@ -96,7 +96,7 @@ def check(core: Core, account: Account, new: NewAlgo) -> MarketState:
     """Every refusal of :func:`place`. Money and positions are looked at when its price has come."""
     state = core.state(new.symbol)
     statuses.admit(state, closing=new.closes)
-    checks.free_client_id(account.plan_clients, new.client_id, account.record.rules)
+    checks.free_client_id(account, account.plan_clients, new.client_id)
     if account.record.position_mode is PositionMode.HEDGE and new.hedge_close is None:
         raise Refused(Reason.MODE_MISMATCH)
     if new.expires_ns and new.expires_ns <= core.now_ns:

@@ -273,8 +273,10 @@ class Engine:
         self._finish(new.symbol)
         return plan
 
-    def place_plans(self, account: Account, wanted: list[protection.NewPlan]) -> list[Plan]:
-        """All or none."""
+    def place_plans(
+        self, account: Account, wanted: list[protection.NewPlan], *, paired: bool = False
+    ) -> list[Plan]:
+        """All or none. ``paired``: two of them are the halves of one."""
         self.core.command_time()
         for new in wanted:
             protection.check(self.core, account, new)
@@ -282,6 +284,8 @@ class Engine:
         if len(set(named)) < len(named):
             raise Refused(Reason.DUPLICATE_CLIENT_ID, named[0])
         placed = [protection.place(self.core, account, new) for new in wanted]
+        if paired and len(placed) == 2:
+            plans.pair(self.core, placed[0], placed[1])
         for symbol in {new.symbol for new in wanted}:
             self._settle(self.core.state(symbol))
         self.core.commit()
@@ -319,6 +323,25 @@ class Engine:
         self.core.command_time()
         protection.modify(self.core, account, plan, wanted)
         self._finish(plan.symbol)
+
+    def modify_pair(
+        self,
+        account: Account,
+        changes: list[tuple[Plan, protection.Change]],
+        added: protection.NewPlan | None = None,
+    ) -> None:
+        """Change one or both halves of a protection, and add the one that is missing: all or nothing."""
+        core = self.core
+        core.command_time()
+        for plan, wanted in changes:
+            protection.check_change(core, account, plan, wanted)
+        if added is not None:
+            protection.check(core, account, added)
+        for plan, wanted in changes:
+            protection.modify(core, account, plan, wanted)
+        if added is not None:
+            plans.pair(core, changes[0][0], protection.place(core, account, added))
+        self._finish(changes[0][0].symbol)
 
     def cancel_plan(self, account: Account, plan: Plan) -> None:
         self.core.command_time()

@@ -159,14 +159,14 @@ class AccountRules(msgspec.Struct, frozen=True, kw_only=True):
     ``strict_reduce_only``: a reduce-only order is refused when it would leave an older order of the same
     side to open what the account cannot pay. ``leverage``: of a symbol for which none was set.
     ``leverage_beside_orders``: it may be changed while orders rest. ``client_id``: what a client may call
-    its order, a pattern.
+    its order, a pattern for all of it.
     """
 
     upkeep: Upkeep = Upkeep.RATE_AND_FEE
     strict_reduce_only: bool = False
     leverage: int = 10
     leverage_beside_orders: bool = False
-    client_id: str = r"[0-9A-Za-z_:#\-+ ]{1,64}\Z"
+    client_id: str = r"[0-9A-Za-z_:#\-+ ]{1,64}"
 
 
 class Reference(StrEnum):
@@ -208,7 +208,7 @@ class Kind(StrEnum):
     SPOT_FEE = "spot_fee"
 
 
-#: The wallets of an account, as the ledger calls them.
+#: The wallets of an account, as the ledger calls them. A unified account's USDT is in the first, spot or not.
 FUTURES_WALLET = "futures"
 SPOT_WALLET = "spot"
 #: What the futures wallet holds.
@@ -262,6 +262,7 @@ def closed_by(side: Side) -> PositionSide:
 class Preset(msgspec.Struct, frozen=True, kw_only=True):
     """Protection that rides on an order; ``None`` = none. Execute price ``None`` = market.
 
+    ``paired``: the two become one, of which the one that is executed takes the other with it.
     On a trailing entry the two values are percentages of the price at which it will trade.
     """
 
@@ -271,6 +272,7 @@ class Preset(msgspec.Struct, frozen=True, kw_only=True):
     stop_loss_execute: Decimal | None = None
     take_profit_reference: Reference = Reference.LAST
     stop_loss_reference: Reference = Reference.LAST
+    paired: bool = False
 
 
 class NewOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -448,7 +450,8 @@ class Plan(msgspec.Struct, kw_only=True):
 
     Conditional orders have ``trade`` (the true side), ``hedge_close``, ``reduce_only`` and
     ``preset``. ``rising`` tells from which side the price must come to their trigger, and to that of
-    any trailing plan. A trailing plan that has reached it is ``active``: it fires when the price turns
+    any trailing plan. ``sibling`` is the other half of a take profit and stop loss that belong together:
+    when one is executed the other is cancelled. A trailing plan that has reached it is ``active``: it fires when the price turns
     ``ratio`` percent away from its ``extreme`` since then (as last stored: the index holds the live one).
 
     Algo orders have what their order will have (``force``, ``match``, ``expires_ns``), whether it closes all
@@ -492,6 +495,7 @@ class Plan(msgspec.Struct, kw_only=True):
     triggered_ns: int = 0
     executed_price: Decimal = ZERO
     failure_detail: str = ""
+    sibling: int = 0
 
     @property
     def fires_above(self) -> bool:
@@ -564,13 +568,14 @@ class AccountKind(StrEnum):
 
 _PLAIN = AccountRules()
 _RULES = {
+    AccountKind.UNIFIED: AccountRules(leverage=20, client_id=r"[.A-Z:/a-z0-9_-]{1,32}"),
     AccountKind.BINANCE: AccountRules(
         upkeep=Upkeep.BRACKET,
         strict_reduce_only=True,
         leverage=20,
         leverage_beside_orders=True,
-        client_id=r"[.A-Za-z:/0-9_-]{1,36}\Z",
-    )
+        client_id=r"[.A-Za-z:/0-9_-]{1,36}",
+    ),
 }
 
 
@@ -578,9 +583,12 @@ class AccountRecord(msgspec.Struct, kw_only=True):
     """What is stored of an account. The secret and the passphrase never leave the state file and the answer to their creation.
 
     ``wallet`` is the futures wallet, ``spot`` the coins of the spot wallet (what orders have locked
-    included), ``spot_ns`` when each of them last changed. ``second_key`` is a Binance account's key for requests
-    signed with the private half of ``public_key`` (Ed25519, PEM), "" when it has none. ``countdowns`` are
-    the times at which all orders of a symbol will be cancelled unless they are put off before.
+    included), ``spot_ns`` when each of them last changed. A unified account has one wallet: ``wallet`` is
+    its USDT, for contracts and spot alike, and ``spot`` the other coins beside it.
+
+    ``second_key`` is a Binance account's key for requests signed with the private half of ``public_key``
+    (Ed25519, PEM), "" when it has none. ``countdowns`` are the times at which all orders of a symbol will be
+    cancelled unless they are put off before.
     """
 
     id: int
@@ -600,6 +608,17 @@ class AccountRecord(msgspec.Struct, kw_only=True):
     countdowns: dict[str, int] = {}
     second_key: str = ""
     public_key: str = ""
+
+    @property
+    def unified(self) -> bool:
+        """Contracts and spot share one wallet of USDT."""
+        return self.kind is AccountKind.UNIFIED
+
+    def home(self, wallet: str, coin: str) -> str:
+        """The wallet that holds the coin; ``wallet`` is the one that was named."""
+        if not self.unified:
+            return wallet
+        return FUTURES_WALLET if coin == QUOTE_COIN else SPOT_WALLET
 
     @property
     def rules(self) -> AccountRules:

@@ -133,6 +133,23 @@ def order_ended(core: Core, account: Account, order: Order) -> None:
     step(core, account, plan, PlanState.FINISHED)
 
 
+def pair(core: Core, one: Plan, other: Plan) -> None:
+    """Make two plans, of which one at least is new, the halves of one."""
+    one.sibling, other.sibling = other.id, one.id
+    siblings = {one.id: other.id, other.id: one.id}
+    for told in core.batch.plan_steps:
+        told.sibling = siblings.get(told.id, told.sibling)
+    for plan in (one, other):
+        core.batch.plans[plan.id] = plan
+
+
+def end_sibling(core: Core, account: Account, plan: Plan) -> None:
+    """One half was executed: the other goes with it."""
+    other = account.plans.get(plan.sibling)
+    if other is not None:
+        end(core, account, other, PlanState.CANCELLED)
+
+
 def activate(core: Core, plan: Plan, price: Decimal) -> None:
     """A trailing plan has reached its trigger: from now on it follows the price."""
     unwatch(core, plan)

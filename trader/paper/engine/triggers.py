@@ -91,6 +91,7 @@ def _executed(core: Core, account: Account, plan: Plan, order: Order) -> None:
     plan.execute_order_id = order.id
     plan.executed_size = order.size
     plans.end(core, account, plan, PlanState.EXECUTED)
+    plans.end_sibling(core, account, plan)
 
 
 def _submit(core: Core, account: Account, state: MarketState, plan: Plan) -> None:
