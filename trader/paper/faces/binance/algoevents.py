@@ -8,7 +8,7 @@ from trader.paper.contract import ContractSpec
 from trader.paper.engine.model import Ended, Plan, PlanKind, PlanState, Reference
 from trader.paper.engine.money import ZERO, text
 from trader.paper.engine.refusals import Reason, Refused
-from trader.paper.faces.binance import numbers, words
+from trader.paper.faces.binance import numbers, orderwords
 from trader.paper.faces.binance.errors import from_engine
 from trader.paper.faces.binance.numbers import ms
 from trader.paper.faces.binance.userevents import Event, Row, event
@@ -69,9 +69,9 @@ def _row(spec: ContractSpec, plan: Plan) -> Row:
         "at": "CONDITIONAL",
         "o": kind(plan),
         "s": plan.symbol,
-        "S": words.trade_side(plan.trade),
-        "ps": words.position_side(plan.mode, plan.side),
-        "f": "GTD" if plan.expires_ns else words.TIMES[plan.force],
+        "S": plan.trade.value.upper(),
+        "ps": orderwords.position_side(plan.mode, plan.side),
+        "f": "GTD" if plan.expires_ns else orderwords.FORCES[plan.force],
         "q": numbers.size(spec, plan.size),
         "X": _STATUS[plan.state],
         "ai": str(made) if made else "",
@@ -80,9 +80,9 @@ def _row(spec: ContractSpec, plan: Plan) -> Row:
         "act": actual,
         "tp": numbers.price(spec, plan.trigger),
         "p": numbers.price(spec, plan.execute or ZERO),
-        "V": words.self_trade(plan.self_trade),
+        "V": orderwords.SELF_TRADES[plan.self_trade],
         "wt": "CONTRACT_PRICE" if plan.reference is Reference.LAST else "MARK_PRICE",
-        "pm": words.price_match(plan.match),
+        "pm": plan.match.value.upper() or "NONE",
         "cp": plan.closes_all,
         "pP": plan.price_protect,
         "R": plan.reduce_only or bool(plan.hedge_close) or plan.closes_all,

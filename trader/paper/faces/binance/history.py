@@ -7,7 +7,7 @@ import msgspec
 from trader.paper.engine.batch import Query
 from trader.paper.engine.model import Fill, Order
 from trader.paper.engine.money import text
-from trader.paper.faces.binance import numbers, orderrows, words
+from trader.paper.faces.binance import numbers, orderrows, orderwords
 from trader.paper.faces.binance.calls import Call, by_symbol, signed
 from trader.paper.faces.binance.errors import refusal
 from trader.paper.faces.binance.numbers import ms
@@ -101,7 +101,7 @@ def _trade(call: Call, fill: Fill) -> dict[str, object]:
         "symbol": fill.symbol,
         "id": fill.id,
         "orderId": fill.order_id,
-        "side": words.trade_side(fill.side),
+        "side": fill.side.value.upper(),
         "price": numbers.price(spec, fill.price),
         "qty": numbers.size(spec, fill.size),
         "realizedPnl": numbers.money(fill.profit),
@@ -109,7 +109,7 @@ def _trade(call: Call, fill: Fill) -> dict[str, object]:
         "commission": numbers.money(-fill.fee),
         "commissionAsset": spec.quote,
         "time": ms(fill.ns),
-        "positionSide": words.position_side(fill.mode, fill.position_side),
+        "positionSide": orderwords.position_side(fill.mode, fill.position_side),
         "buyer": fill.side.value == "buy",
         "maker": not fill.taker,
     }
@@ -138,7 +138,7 @@ def _forced(call: Call, query: Query, limit: int) -> list[Order]:
     found: list[Order] = []
     for _ in range(_MOST_PAGES):
         page = call.engine.orders(call.account, query)
-        found += [one for one in page if one.source in words.TAKEN_OVER]
+        found += [one for one in page if one.source in orderwords.LIQUIDATIONS]
         if len(page) < query.limit or len(found) >= limit:
             break
         query = msgspec.structs.replace(query, before=page[-1].id)

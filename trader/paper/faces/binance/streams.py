@@ -18,10 +18,10 @@ from trader.paper.engine.batch import Batch
 from trader.paper.faces.binance import streampaths, userdata, userevents
 from trader.paper.faces.binance.feed import Feed
 from trader.paper.faces.binance.listenkeys import ListenKeys
+from trader.paper.faces.binance.orderwords import LIQUIDATIONS
 from trader.paper.faces.binance.rest import RestFace
 from trader.paper.faces.binance.sockets import Connection, SocketFace
 from trader.paper.faces.binance.streamnames import Stream, parse
-from trader.paper.faces.binance.words import TAKEN_OVER
 from trader.paper.faces.bitget.limits import VenueLimits
 from trader.paper.faults.wire import Wire
 
@@ -98,7 +98,7 @@ class StreamFace(SocketFace):
     def _on_stored(self, batches: list[Batch]) -> None:
         for batch in batches:
             for order in batch.orders.values():
-                if order.source in TAKEN_OVER and order.filled and not order.live:
+                if order.source in LIQUIDATIONS and order.filled and not order.live:
                     self.feed.liquidated(order)
         try:
             told = self._chronicle.of(batches)

@@ -10,25 +10,18 @@ from decimal import Decimal
 
 import msgspec
 
-from shared.domain.order import OrderType
 from trader.paper.engine.accounts import Account
 from trader.paper.engine.batch import OrderStep
 from trader.paper.engine.core import Core
 from trader.paper.engine.maths import break_even
-from trader.paper.engine.model import Ended, MarginMode, Order, Position, PositionMode, State
+from trader.paper.engine.model import MarginMode, Position, PositionMode, State
 from trader.paper.engine.money import ZERO, text
-from trader.paper.faces.binance import numbers, words
+from trader.paper.faces.binance import numbers, orderwords, words
 from trader.paper.faces.binance.numbers import ms
 
 Row = dict[str, object]
 
 COIN = "USDT"
-_REASONS: dict[str, str] = {
-    Ended.SELF_TRADE: "1",
-    Ended.UNFILLED: "2",
-    Ended.REDUCE_ONLY: "4",
-    Ended.POSITION_CLOSED: "4",
-}
 _encode = msgspec.json.Encoder().encode
 
 
@@ -65,7 +58,7 @@ def of_step(core: Core, account: Account, step: OrderStep, now: int) -> Iterable
                 "q": numbers.size(spec, order.size),
                 "p": numbers.price(spec, order.price),
                 "m": not fill.taker,
-                "c": words.client_id(order),
+                "c": orderwords.client_id(order),
                 "S": order.side.value.upper(),
                 "L": numbers.price(spec, fill.price),
                 "l": numbers.size(spec, fill.size),
@@ -81,30 +74,30 @@ def execution(step: OrderStep) -> str:
     """``x``: what has happened to the order."""
     order = step.order
     if step.fill is not None:
-        return "CALCULATED" if order.source in words.TAKEN_OVER else "TRADE"
+        return "CALCULATED" if order.source in orderwords.LIQUIDATIONS else "TRADE"
     if step.amended:
         return "AMENDMENT"
     if order.state is State.CANCELED:
-        return "CANCELED" if words.status(order) == "CANCELED" else "EXPIRED"
+        return "CANCELED" if orderwords.status(order) == "CANCELED" else "EXPIRED"
     return "NEW"
 
 
 def order_row(core: Core, account: Account, step: OrderStep, done: str) -> Row:
     order, fill, spec = step.order, step.fill, core.spec(step.order.symbol)
     bids, asks = _notionals(account, order.symbol)
-    kind = "LIQUIDATION" if order.source in words.TAKEN_OVER else words.order_type(order)
+    kind = orderwords.kind(order)
     row: Row = {
         "s": order.symbol,
-        "c": words.client_id(order),
+        "c": orderwords.client_id(order),
         "S": order.side.value.upper(),
         "o": kind,
-        "f": words.time_in_force(order),
+        "f": orderwords.time_in_force(order),
         "q": numbers.size(spec, order.size),
         "p": numbers.price(spec, order.price),
         "ap": numbers.average(spec, order.average) if order.filled else "0",
         "sp": "0",
         "x": done,
-        "X": words.status(order),
+        "X": orderwords.status(order),
         "i": order.id,
         "l": numbers.size(spec, fill.size) if fill else "0",
         "z": numbers.size(spec, order.filled),
@@ -119,26 +112,19 @@ def order_row(core: Core, account: Account, step: OrderStep, done: str) -> Row:
         "R": order.closing,
         "wt": "CONTRACT_PRICE",
         "ot": kind,
-        "ps": words.position_side(order.mode, order.position_side),
+        "ps": orderwords.position_side(order.mode, order.position_side),
         "cp": order.closes_all,
         "rp": text(fill.profit) if fill else "0",
         "pP": False,
         "si": 0,
         "ss": 0,
-        "V": words.self_trade(order.self_trade),
-        "pm": words.price_match(order.match),
+        "V": orderwords.SELF_TRADES[order.self_trade],
+        "pm": orderwords.price_match(order),
         "gtd": ms(order.expires_ns),
     }
     if done == "EXPIRED":
-        row["er"] = _expiry_reason(order)
+        row["er"] = orderwords.expiry_reason(order)
     return row
-
-
-def _expiry_reason(order: Order) -> str:
-    """``er``; 9 is a market order for which there was nothing left, 0 none of those that are documented."""
-    if order.cancel_reason == Ended.UNFILLED and order.type is OrderType.MARKET:
-        return "9"
-    return _REASONS.get(order.cancel_reason, "0")
 
 
 def _notionals(account: Account, symbol: str) -> tuple[str, str]:
@@ -165,14 +151,14 @@ class Leg(msgspec.Struct, frozen=True):
 
 
 def leg_key(position: Position) -> tuple[str, str]:
-    return position.symbol, words.side_of(position)
+    return position.symbol, orderwords.position_side(position.mode, position.side)
 
 
 def leg(position: Position) -> Leg:
     isolated = position.margin_mode is MarginMode.ISOLATED
     return Leg(
         position.symbol,
-        words.side_of(position),
+        orderwords.position_side(position.mode, position.side),
         position.sign * position.size,
         position.entry,
         position.margin if isolated else ZERO,
