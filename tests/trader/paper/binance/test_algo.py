@@ -13,7 +13,7 @@ from tests.trader.paper.bench import BTC, ETH, START_NS, Bench
 from trader.paper.engine.accounts import Account
 from trader.paper.engine.model import AccountKind, MarginMode, PlanKind, PlanState, PositionMode
 from trader.paper.engine.refusals import Refused
-from trader.paper.faces.binance import algorows, rest
+from trader.paper.faces.binance import algoevents, algorows, rest
 from trader.paper.faces.binance.calls import ROUTES, Call, House
 from trader.paper.faces.binance.errors import from_engine
 from trader.paper.faces.binance.params import Params
@@ -108,33 +108,6 @@ WAITING = ROW | dict.fromkeys(
 )
 FOUND = WAITING | {"actualQty": "str", "actualType": "str"}
 PLACED = ROW | {"activatePrice": "str", "callbackRate": "str"}
-UPDATE = (
-    dict.fromkeys(
-        [
-            "caid",
-            "at",
-            "o",
-            "s",
-            "S",
-            "ps",
-            "f",
-            "q",
-            "X",
-            "ai",
-            "ap",
-            "aq",
-            "act",
-            "tp",
-            "p",
-            "V",
-            "wt",
-            "pm",
-        ],
-        "str",
-    )
-    | dict.fromkeys(("cp", "pP", "R"), "bool")
-    | dict.fromkeys(("aid", "tt", "gtd"), "int")
-)
 
 
 def test_answers_have_the_recorded_keys_and_types(desk: Desk) -> None:
@@ -209,24 +182,11 @@ def test_what_fails_when_its_price_comes_is_rejected_with_a_reason(desk: Desk) -
     desk.bench.move(BTC, "49000")
     rows = {row["algoId"]: row["algoStatus"] for row in desk.call("GET", "allAlgoOrders", symbol=BTC)}
     assert rows == {placed["algoId"]: "REJECTED", orphan["algoId"]: "REJECTED"}
-    spec = desk.bench.state().spec
-    told = [
-        algorows.update(spec, desk.account, plan)
-        for number in rows
-        if (plan := desk.bench.engine.plan(desk.account, number)) is not None
+    failed = [plan for number in rows if (plan := desk.bench.engine.plan(desk.account, number))]
+    assert [algoevents.why(plan) for plan in failed] == [
+        "Margin is insufficient.",
+        "ReduceOnly Order is rejected.",
     ]
-    assert [(row["X"], row["rm"]) for row in told] == [
-        ("REJECTED", "Margin is insufficient."),
-        ("REJECTED", "ReduceOnly Order is rejected."),
-    ]
-
-
-def test_the_update_has_the_recorded_keys_and_types(desk: Desk) -> None:
-    desk.place(type="TAKE_PROFIT", triggerPrice="51000", price="51000", side="SELL")
-    (plan,) = desk.account.plans.values()
-    row = algorows.update(desk.bench.state().spec, desk.account, plan)
-    assert shape(row) == UPDATE
-    assert (row["ai"], row["act"], row["o"]) == ("", "0", "TAKE_PROFIT")
 
 
 def test_whole_positions_are_closed_without_a_quantity(desk: Desk) -> None:

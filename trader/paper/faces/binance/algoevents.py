@@ -5,27 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from trader.paper.contract import ContractSpec
-from trader.paper.engine.model import Ended, Plan, PlanKind, PlanState, Reference
+from trader.paper.engine.model import Ended, Plan, PlanState
 from trader.paper.engine.money import ZERO, text
 from trader.paper.engine.refusals import Reason, Refused
-from trader.paper.faces.binance import numbers, orderwords
+from trader.paper.faces.binance import algorows, numbers, orderwords
 from trader.paper.faces.binance.errors import from_engine
 from trader.paper.faces.binance.numbers import ms
 from trader.paper.faces.binance.userevents import Event, Row, event
 
 #: What is told before the order that it becomes; everything else after it.
 BEFORE = frozenset({PlanState.TRIGGERING, PlanState.TRIGGERED})
-_STATUS = {
-    PlanState.LIVE: "NEW",
-    PlanState.CANCELLED: "CANCELED",
-    PlanState.EXPIRED: "EXPIRED",
-    PlanState.TRIGGERING: "TRIGGERING",
-    PlanState.TRIGGERED: "TRIGGERED",
-    PlanState.EXECUTED: "FINISHED",
-    PlanState.FINISHED: "FINISHED",
-    PlanState.FAILED: "REJECTED",
-}
-_KINDS = {PlanKind.ALGO_STOP: "STOP", PlanKind.ALGO_PROFIT: "TAKE_PROFIT"}
 _REASONS = frozenset(reason.value for reason in Reason)
 _ENDS: dict[str, str] = {
     Ended.POSITION_CLOSED: "the position is closed",
@@ -49,31 +38,21 @@ def why(plan: Plan) -> str:
     return _ENDS.get(plan.failure, plan.failure)
 
 
-def kind(plan: Plan) -> str:
-    if plan.kind.trails:
-        return "TRAILING_STOP_MARKET"
-    return _KINDS[plan.kind] + ("" if _limit(plan) else "_MARKET")
-
-
-def _limit(plan: Plan) -> bool:
-    return plan.execute is not None or bool(plan.match)
-
-
 def _row(spec: ContractSpec, plan: Plan) -> Row:
     assert plan.trade is not None
     made = plan.execute_order_id
-    actual = ("LIMIT" if _limit(plan) else "MARKET") if made else "0"
+    actual = ("LIMIT" if algorows.limit(plan) else "MARKET") if made else "0"
     row: Row = {
         "caid": plan.client_id,
         "aid": plan.id,
-        "at": "CONDITIONAL",
-        "o": kind(plan),
+        "at": algorows.ALGO_TYPE,
+        "o": algorows.order_type(plan),
         "s": plan.symbol,
         "S": plan.trade.value.upper(),
         "ps": orderwords.position_side(plan.mode, plan.side),
-        "f": "GTD" if plan.expires_ns else orderwords.FORCES[plan.force],
+        "f": algorows.time_in_force(plan),
         "q": numbers.size(spec, plan.size),
-        "X": _STATUS[plan.state],
+        "X": algorows.status(plan),
         "ai": str(made) if made else "",
         "ap": numbers.average(spec, plan.executed_price),
         "aq": numbers.size(spec, plan.executed_size),
@@ -81,11 +60,11 @@ def _row(spec: ContractSpec, plan: Plan) -> Row:
         "tp": numbers.price(spec, plan.trigger),
         "p": numbers.price(spec, plan.execute or ZERO),
         "V": orderwords.SELF_TRADES[plan.self_trade],
-        "wt": "CONTRACT_PRICE" if plan.reference is Reference.LAST else "MARK_PRICE",
-        "pm": plan.match.value.upper() or "NONE",
+        "wt": algorows.working_type(plan),
+        "pm": orderwords.price_match(plan),
         "cp": plan.closes_all,
         "pP": plan.price_protect,
-        "R": plan.reduce_only or bool(plan.hedge_close) or plan.closes_all,
+        "R": algorows.reduces(plan),
         "tt": ms(plan.triggered_ns),
         "gtd": ms(plan.expires_ns),
     }

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from trader.paper.contract import ContractSpec
 from trader.paper.engine.accounts import Account
-from trader.paper.engine.model import Ended, Plan, PlanKind, PlanState, PriceMatch, Reference
+from trader.paper.engine.model import Plan, PlanKind, PlanState, PriceMatch, Reference
 from trader.paper.engine.money import ZERO, text
-from trader.paper.engine.refusals import Reason, Refused
 from trader.paper.faces.binance import numbers, orderwords
-from trader.paper.faces.binance.errors import from_engine
 from trader.paper.faces.binance.numbers import ms
 from trader.paper.faces.binance.words import TypeWord
 
@@ -53,11 +51,9 @@ def time_in_force(plan: Plan) -> str:
     return "GTD" if plan.expires_ns else orderwords.FORCES[plan.force]
 
 
-def reason(plan: Plan) -> str:
-    """Why the order could not be placed, in the venue's words; "" when it was, or never had to be."""
-    if plan.state is not PlanState.FAILED:
-        return ""
-    return from_engine(Refused(Reason(plan.failure), plan.failure_detail)).text
+def reduces(plan: Plan) -> bool:
+    """As the venue shows it: what closes all of a position, or closes in hedge mode, is reduce-only."""
+    return plan.reduce_only or plan.closes_all or bool(plan.hedge_close)
 
 
 def outcome(spec: ContractSpec, account: Account, plan: Plan) -> dict[str, str]:
@@ -141,47 +137,9 @@ def _row(spec: ContractSpec, plan: Plan) -> dict[str, object]:
         "priceMatch": orderwords.price_match(plan),
         "closePosition": plan.closes_all,
         "priceProtect": plan.price_protect,
-        "reduceOnly": plan.reduce_only,
+        "reduceOnly": reduces(plan),
         "createTime": ms(plan.created_ns),
         "updateTime": ms(plan.updated_ns),
         "triggerTime": ms(plan.triggered_ns),
         "goodTillDate": ms(plan.expires_ns),
     }
-
-
-def update(spec: ContractSpec, account: Account, plan: Plan) -> dict[str, object]:
-    """The order of an ``ALGO_UPDATE`` event."""
-    assert plan.trade is not None
-    made = outcome(spec, account, plan)
-    row: dict[str, object] = {
-        "caid": plan.client_id,
-        "aid": plan.id,
-        "at": ALGO_TYPE,
-        "o": order_type(plan),
-        "s": plan.symbol,
-        "S": plan.trade.value.upper(),
-        "ps": orderwords.position_side(plan.mode, plan.side),
-        "f": time_in_force(plan),
-        "q": numbers.size(spec, plan.size),
-        "X": status(plan),
-        "ai": made["actualOrderId"],
-        "ap": made["actualPrice"],
-        "aq": made["actualQty"],
-        "act": made["actualType"] or "0",
-        "tp": numbers.price(spec, plan.trigger),
-        "p": numbers.price(spec, plan.execute or ZERO),
-        "V": orderwords.SELF_TRADES[plan.self_trade],
-        "wt": working_type(plan),
-        "pm": orderwords.price_match(plan),
-        "cp": plan.closes_all,
-        "pP": plan.price_protect,
-        "R": plan.reduce_only,
-        "tt": ms(plan.triggered_ns),
-        "gtd": ms(plan.expires_ns),
-    }
-    why = reason(plan)
-    if why:
-        row["rm"] = why
-    elif plan.failure == Ended.POSITION_CLOSED:
-        row["rm"] = "The position is closed"
-    return row
