@@ -61,6 +61,7 @@ _TEXTS: dict[int, str] = {
     -4014: "Price not increased by tick size.",
     -4015: "Client order id length should be less than 36 chars.",
     -4016: "Limit price can't be higher than {0}.",
+    -4021: "{0} is not valid depth limit.",
     -4022: "Symbol is not in trading: {0}.",
     -4023: "Qty not increased by step size.",
     -4024: "Limit price can't be lower than {0}.",
@@ -192,6 +193,7 @@ _CODES: dict[Reason, int] = {
     Reason.TRIGGERS_AT_ONCE: -2021,
     Reason.BAD_RATIO: -2007,
     Reason.CLOSING_PLAN_EXISTS: -4130,
+    Reason.ONE_WALLET: -1020,
 }
 
 #: The rest is 400.

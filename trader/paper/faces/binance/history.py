@@ -47,6 +47,41 @@ def open_orders(call: Call) -> object:
     ]
 
 
+@signed("GET", "/fapi/v1/orderAmendment")
+def amendments(call: Call) -> object:
+    """How an order was changed in place, newest first; the last 50 changes are kept."""
+    params, state = call.params, call.state()
+    number, name = named(params)
+    limit = params.limit(50, 100)
+    since_ns, until_ns = span(call, 0, 0)
+    found = call.engine.order(call.account, number, name)
+    if found is None or found.symbol != state.symbol:
+        raise refusal(-2013)
+    spec = state.spec
+    return [
+        {
+            "amendmentId": change.id,
+            "symbol": found.symbol,
+            "pair": found.symbol,
+            "orderId": found.id,
+            "clientOrderId": orderwords.client_id(found),
+            "time": ms(change.ns),
+            "amendment": {
+                "price": _change(*(numbers.price(spec, price) for price in change.price)),
+                "origQty": _change(*(numbers.size(spec, size) for size in change.size)),
+                "count": change.number,
+            },
+            "priceMatch": orderwords.price_match(found),
+        }
+        for change in reversed(found.amended)
+        if change.ns >= since_ns and (not until_ns or change.ns <= until_ns)
+    ][:limit]
+
+
+def _change(before: str, after: str) -> dict[str, str]:
+    return {"before": before, "after": after}
+
+
 @signed("GET", "/fapi/v1/allOrders", 5)
 def all_orders(call: Call) -> object:
     """Oldest first: from a named order or start on, else the newest of the last 7 days."""
