@@ -107,6 +107,7 @@ _TEXTS: dict[int, str] = {
     -4168: "Unable to adjust to isolated-margin mode under the Multi-Assets mode.",
     -4171: "Adjusted asset mode is currently set and does not need to be adjusted repeatedly.",
     -4183: "Price is higher than stop price multiplier cap.",
+    -4184: "Price is lower than stop price multiplier floor.",
     -4400: "Trading Quantitative Rules violated, only reduceOnly order is allowed, please try again later.",
     -5000: "Path {0} is invalid",
     -5021: "Due to the order could not be filled immediately, the FOK order has been rejected.",
