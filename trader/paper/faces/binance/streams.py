@@ -18,17 +18,20 @@ from trader.paper.engine.batch import Batch
 from trader.paper.faces.binance import streampaths, userdata, userevents
 from trader.paper.faces.binance.feed import Feed
 from trader.paper.faces.binance.listenkeys import ListenKeys
+from trader.paper.faces.binance.margincalls import MarginCalls
 from trader.paper.faces.binance.orderwords import LIQUIDATIONS
 from trader.paper.faces.binance.rest import RestFace
 from trader.paper.faces.binance.sockets import Connection, SocketFace
 from trader.paper.faces.binance.streamnames import Stream, parse
 from trader.paper.faces.bitget.limits import VenueLimits
 from trader.paper.faults.wire import Wire
+from trader.paper.market import BookChanged, MarketEvent
 
 log = logging.getLogger(__name__)
 
 _KEY = re.compile(r"[A-Za-z0-9]{1,128}\Z")
 _LONGEST_ID = 36
+_JUDGE_S = 0.2
 _METHODS = ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "GET_PROPERTY")
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
@@ -44,9 +47,12 @@ class StreamFace(SocketFace):
         self.feed = Feed(rest.hub, door.wall.now_ms)
         self.private: dict[int, dict[StreamConnection, None]] = {}
         self._chronicle = userdata.Chronicle(rest.engine, door.wall.now_ms)
+        self._calls = MarginCalls(rest.engine)
+        self._judging: asyncio.TimerHandle | None = None
         self._expiry: asyncio.TimerHandle | None = None
         self.keys.on_end = self._ended
         self.engine.listen(self._on_stored)
+        rest.hub.subscribe(self._on_market)
         door.passing_secrets.append(lambda: self.keys.all)
 
     def connection(
@@ -59,8 +65,9 @@ class StreamFace(SocketFace):
         return StreamConnection(self, socket, wire, wanted)
 
     async def close(self) -> None:
-        if self._expiry is not None:
-            self._expiry.cancel()
+        for timer in (self._expiry, self._judging):
+            if timer is not None:
+                timer.cancel()
         await super().close()
 
     # user data
@@ -111,6 +118,19 @@ class StreamFace(SocketFace):
                 for event in events:
                     connection.push("", number, event)
                 connection.outbox.check()
+
+    # warnings
+
+    def _on_market(self, event: MarketEvent) -> None:
+        """Prices move: look at who listens, soon and once for many moves."""
+        if self.private and self._judging is None and isinstance(event, BookChanged):
+            self._judging = asyncio.get_running_loop().call_later(_JUDGE_S, self._judge)
+
+    def _judge(self) -> None:
+        self._judging = None
+        for number, warning in self._calls.of(list(self.private), self.door.wall.now_ms()):
+            for connection in list(self.private[number]):
+                connection.push("", number, warning)
 
 
 class _Private(msgspec.Struct, frozen=True):

@@ -69,11 +69,20 @@ class WsApiFace(SocketFace):
     def __init__(self, rest: RestFace, door: Door, limits: VenueLimits) -> None:
         super().__init__(door, limits)
         self.rest = rest
+        self.tasks: set[asyncio.Task[None]] = set()
+        """Requests on their way. One that has arrived is carried out, also when its client has gone."""
 
     def connection(
         self, request: web.Request, socket: web.WebSocketResponse, wire: Wire
     ) -> ApiConnection | None:
         return ApiConnection(self, socket, wire, request)
+
+    async def close(self) -> None:
+        await super().close()
+        for task in self.tasks:
+            task.cancel()
+        if self.tasks:
+            await asyncio.wait(self.tasks)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         verdict = self.rest.weights.take(request.remote, _HANDSHAKE)
@@ -103,6 +112,7 @@ class ApiConnection(Connection):
     ) -> None:
         super().__init__(house, socket, wire)
         self.rest = house.rest
+        self._all_tasks = house.tasks
         self._door = house.door
         self._remote = request.remote
         self._limits_shown = dict(parse_qsl(request.query_string)).get("returnRateLimits") != "false"
@@ -120,8 +130,7 @@ class ApiConnection(Connection):
         return
 
     def forget(self) -> None:
-        for task in self._tasks:
-            task.cancel()
+        return
 
     # a request
 
@@ -137,8 +146,9 @@ class ApiConnection(Connection):
         if len(self._tasks) >= _MOST_WAITING:
             await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
         task = asyncio.get_running_loop().create_task(self._serve(asked))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        for tasks in (self._tasks, self._all_tasks):
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
 
     def _read(self, body: bytes) -> Asked:
         try:
