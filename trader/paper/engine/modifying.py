@@ -34,9 +34,9 @@ from trader.paper.engine.money import ZERO, plus, times
 from trader.paper.engine.refusals import Reason, Refused
 
 #: As often as one order may be amended.
+MOST_AMENDMENTS = 10_000
 #: Of these the order remembers so many.
 KEPT_AMENDMENTS = 50
-MOST_AMENDMENTS = 10_000
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):

@@ -193,6 +193,7 @@ _CODES: dict[Reason, int] = {
     Reason.TRIGGERS_AT_ONCE: -2021,
     Reason.BAD_RATIO: -2007,
     Reason.CLOSING_PLAN_EXISTS: -4130,
+    Reason.ONE_WALLET: -1020,
 }
 
 #: The rest is 400.
