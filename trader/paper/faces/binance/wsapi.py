@@ -10,6 +10,7 @@ Weights, order counts and codes are those of REST. There is no batch here, and n
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl
@@ -30,6 +31,8 @@ from trader.paper.faces.binance.sockets import Connection, SocketFace
 from trader.paper.faces.binance.weights import Verdict, rate_limits
 from trader.paper.faces.bitget.limits import VenueLimits
 from trader.paper.faults.wire import Wire
+
+log = logging.getLogger(__name__)
 
 PATH = "/ws-fapi/v1"
 #: Weight of a handshake.
@@ -158,11 +161,7 @@ class ApiConnection(Connection):
         if not isinstance(message, dict):
             raise refusal(-1135)
         number, method, values = message.get("id"), message.get("method"), message.get("params")
-        if (
-            isinstance(number, bool)
-            or not isinstance(number, str | int | None)
-            or len(str(number)) > _LONGEST_ID
-        ):
+        if not _is_id(number):
             raise refusal(-1102, "id")
         if values is None:
             values = {}
@@ -199,6 +198,10 @@ class ApiConnection(Connection):
             return self._refused(asked, over.refused, over.verdict)
         except VenueRefusedError as refused:
             return self._refused(asked, refused)
+        except Exception:  # the border of one request: counted, logged, never without an answer
+            self._house.failures += 1
+            log.exception("a request failed; method=%s", asked.method[:40])
+            return self._refused(asked, refusal(-1000))
 
     async def _executed(self, asked: Asked) -> str:
         where = METHODS.get(asked.method)
@@ -285,6 +288,13 @@ class ApiConnection(Connection):
             for row in rate_limits(rest.weights, rest.orders)
             if (row["rateLimitType"], row["intervalNum"]) in counts
         ]
+
+
+def _is_id(value: object) -> bool:
+    """A short text, a whole number, or null."""
+    if isinstance(value, bool | wsauth.Written):
+        return False
+    return isinstance(value, str | int | None) and len(str(value)) <= _LONGEST_ID
 
 
 class _OverLimitError(Exception):
