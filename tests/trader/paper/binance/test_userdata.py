@@ -245,6 +245,29 @@ async def test_an_algo_order_that_cannot_be_placed_is_rejected(
     assert events[-2]["o"]["rm"] == rejected["or"]["r"] == "ReduceOnly Order is rejected."
 
 
+async def test_a_position_near_its_liquidation_is_warned_of_once(
+    api: Api, user: Stream, binance: PaperServer, account: Account
+) -> None:
+    engine = binance.engine
+    engine.set_margin_mode(account, BTC, MarginMode.ISOLATED)
+    await api.result("order.place", **ORDER)
+    held = next(account.held(BTC))
+    edge = engine.liquidation_price(account, held, engine.funds(account))
+    await told(user)
+    binance.hub.override_price(BTC, edge + 20)
+    call = await user.event("MARGIN_CALL")
+    assert (call["p"][0]["s"], call["p"][0]["mt"], call["p"][0]["pa"]) == (BTC, "ISOLATED", "0.0100")
+    user.seen.clear()
+    binance.hub.override_price(BTC, edge + 25)
+    binance.streams._judge()
+    assert await told(user) == []
+    binance.hub.override_price(BTC, D(60_000))
+    binance.streams._judge()
+    binance.hub.override_price(BTC, edge + 25)
+    binance.streams._judge()
+    assert names(await told(user)) == ["MARGIN_CALL"]
+
+
 # listen keys
 
 

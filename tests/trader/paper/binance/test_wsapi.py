@@ -21,6 +21,7 @@ from trader.paper.faces.binance import wsapi, wsauth
 from trader.paper.faces.binance.calls import ROUTES
 from trader.paper.faces.binance.weights import OrderCounts, Weights
 from trader.paper.faults.rules import Match, NewFault
+from trader.paper.latency import Delay, Ways
 from trader.paper.server import PaperServer
 
 BTC = "BTCUSDT"
@@ -296,6 +297,17 @@ async def test_a_delayed_request_does_not_hold_up_the_next(api: Api, binance: Pa
     )
     await api.socket.send(json.dumps({"id": 1, "method": "order.place", "params": _signed(api, LIMIT)}))
     assert (await api.raw("ticker.price", {"symbol": BTC}))["status"] == 200
+
+
+async def test_a_request_that_has_arrived_is_carried_out_without_its_client(
+    api: Api, binance: PaperServer, account: Account
+) -> None:
+    binance.gate.latency.set(Ways(request=Delay(median_ms=50)))
+    await api.socket.send(json.dumps({"id": 1, "method": "order.place", "params": _signed(api, LIMIT)}))
+    await api.socket.close()
+    while not account.orders:
+        assert binance.ws_api.tasks
+        await asyncio.sleep(0.005)
 
 
 async def test_requests_are_carried_out_in_the_order_they_came(api: Api, account: Account) -> None:
