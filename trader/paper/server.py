@@ -32,6 +32,8 @@ from trader.paper.engine.model import AccountKind
 from trader.paper.faces.binance.rest import RestFace as BinanceRest
 from trader.paper.faces.binance.streampaths import ROUTES as STREAM_PATHS
 from trader.paper.faces.binance.streams import StreamFace
+from trader.paper.faces.binance.wsapi import PATH as WS_API_PATH
+from trader.paper.faces.binance.wsapi import WsApiFace
 from trader.paper.faces.bitget.limits import VenueLimits
 from trader.paper.faces.bitget.rest import RestFace
 from trader.paper.faces.bitget.ws import WsFace
@@ -107,6 +109,7 @@ class PaperServer:
             self.engine, self.hub, venue=venue, wall=self.door.wall, gate=self.gate, store=self.store
         )
         self.streams = StreamFace(self.binance, self.door, venue)
+        self.ws_api = WsApiFace(self.binance, self.door, venue)
         self.ready: dict[str, object] = {}
         self._folder = folder
         self._broken: asyncio.Future[None] | None = None
@@ -236,13 +239,14 @@ class PaperServer:
         app.router.add_get("/v3/ws/private", guard(self.ws.handle_v3), expect_handler=expect)
         for path in STREAM_PATHS:
             app.router.add_get(path, guard(self.streams.handle), expect_handler=expect)
+        app.router.add_get(WS_API_PATH, guard(self.ws_api.handle), expect_handler=expect)
         app.router.add_route("*", "/fapi/{tail:.*}", guard(self.binance.handle), expect_handler=expect)
         app.router.add_route("*", "/{tail:.*}", guard(self.rest.handle), expect_handler=expect)
         return app
 
     @property
-    def _sockets(self) -> tuple[WsFace, StreamFace]:
-        return self.ws, self.streams
+    def _sockets(self) -> tuple[WsFace, StreamFace, WsApiFace]:
+        return self.ws, self.streams, self.ws_api
 
     def status(self) -> dict[str, object]:
         return {

@@ -58,10 +58,12 @@ class Account:
 
     ``safe`` holds, per symbol with a crossed position, the marks between which no liquidation is
     possible as long as the wallet and the positions stay as they are (``Core.doubt`` empties it).
+    ``fired`` are the algo orders whose order has not ended yet.
     """
 
     __slots__ = (
         "clients",
+        "fired",
         "locked",
         "orders",
         "plan_clients",
@@ -78,6 +80,7 @@ class Account:
         self.clients: dict[str, int] = {}
         self.plans: dict[int, Plan] = {}
         self.plan_clients: dict[str, int] = {}
+        self.fired: dict[int, Plan] = {}
         self.positions: dict[tuple[str, PositionSide], Position] = {}
         self.locked = ZERO
         self.safe: dict[str, tuple[Decimal, Decimal]] = {}
@@ -129,6 +132,12 @@ class Account:
         """The protection of a position; conditional orders are not."""
         for plan in self.plans.values():
             if plan.symbol == position.symbol and plan.side is position.side and plan.kind.protects:
+                yield plan
+
+    def closers(self, position: Position) -> Iterator[Plan]:
+        """The algo orders that would close all of a position."""
+        for plan in self.plans.values():
+            if plan.closes_all and plan.symbol == position.symbol and plan.side is position.side:
                 yield plan
 
     def funds(self, mark: Callable[[Position], Decimal]) -> Funds:

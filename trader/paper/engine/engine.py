@@ -12,6 +12,7 @@ from decimal import Decimal
 from shared.domain.order import PositionSide, Side
 from trader.paper.contract import FUTURES, SPOT
 from trader.paper.engine import (
+    algos,
     checks,
     conditional,
     estimates,
@@ -172,6 +173,12 @@ class Engine:
         self._finish(new.symbol)
         return placed
 
+    def judge(self, account: Account, new: NewOrder) -> tuple[NewOrder, placing.Ticket]:
+        """What an order would do if it were placed now (with the price that it would get); nothing is changed."""
+        self.core.command_time()
+        new = placing.priced(self.core.state(new.symbol), new)
+        return new, placing.check(self.core, account, new)
+
     def modify(self, account: Account, order: Order, change: modifying.Change) -> Order:
         """The changed order; with a new size or price a new one."""
         self.core.command_time()
@@ -291,6 +298,22 @@ class Engine:
         self._finish(new.symbol)
         return plan
 
+    def place_algo(self, account: Account, new: algos.NewAlgo) -> Plan:
+        """An algo order; an immediate trigger is refused, so it always waits first."""
+        self.core.command_time()
+        plan = algos.place(self.core, account, new)
+        self._finish(new.symbol)
+        return plan
+
+    def cancel_algos(self, account: Account, symbol: str) -> list[Plan]:
+        """Cancel every waiting algo order of a symbol; those that were."""
+        self.core.command_time()
+        found = [plan for plan in account.plans.values() if plan.kind.algo and plan.symbol == symbol]
+        for plan in found:
+            plans.end(self.core, account, plan, PlanState.CANCELLED)
+        self._commit()
+        return found
+
     def modify_trigger(self, account: Account, plan: Plan, wanted: conditional.Change) -> None:
         self.core.command_time()
         conditional.modify(self.core, account, plan, wanted)
@@ -325,12 +348,18 @@ class Engine:
         plans.end(self.core, account, plan, PlanState.CANCELLED)
         self._commit()
 
+    def fired_plan(self, account: Account, number: int = 0, client_id: str = "") -> Plan | None:
+        """A triggered algo order whose order has not ended."""
+        if number:
+            return account.fired.get(number)
+        return next((plan for plan in account.fired.values() if plan.client_id == client_id), None)
+
     def live_plan(self, account: Account, number: int = 0, client_id: str = "") -> Plan | None:
         return account.plans.get(number or account.plan_clients.get(client_id, 0))
 
     def plan(self, account: Account, number: int = 0, client_id: str = "") -> Plan | None:
         """Any plan of the account; of several with one client id the live, else the newest."""
-        found = self.live_plan(account, number, client_id)
+        found = self.live_plan(account, number, client_id) or self.fired_plan(account, number, client_id)
         if found is not None:
             return found
         if number:
@@ -460,6 +489,9 @@ class Engine:
             core.live_orders[order.id] = order
         for plan in restored.plans:
             account = core.accounts[plan.account]
+            if plan.state is PlanState.TRIGGERED:
+                account.fired[plan.id] = plan
+                continue
             account.plans[plan.id] = plan
             account.plan_clients[plan.client_id] = plan.id
             core.live_plans[plan.id] = plan

@@ -16,6 +16,7 @@ from trader.paper.engine.accounts import Account
 from trader.paper.engine.core import Core
 from trader.paper.engine.legs import Leg, LegChange
 from trader.paper.engine.model import (
+    Ended,
     Order,
     Plan,
     PlanKind,
@@ -230,9 +231,13 @@ def change_preset(core: Core, account: Account, order: Order, profit: LegChange,
 
 
 def shrunk(core: Core, account: Account, position: Position) -> None:
-    """A position became smaller: its protection is trimmed to it, or dies with it."""
+    """A position became smaller: its protection is trimmed to it, or dies with it, as what would close it does."""
     for plan in list(account.guards(position)):
         if not position.size:
             plans.end(core, account, plan, PlanState.CANCELLED)
         elif plan.size > position.size:
             plans.change(core, account, plan, size=position.size)
+    if not position.size:
+        for plan in list(account.closers(position)):
+            plan.failure = Ended.POSITION_CLOSED
+            plans.end(core, account, plan, PlanState.EXPIRED)

@@ -164,7 +164,7 @@ def unrest(core: Core, account: Account, order: SpotOrder) -> None:
         spot.release(core, account, order)
 
 
-def cancel(core: Core, account: Account, order: SpotOrder, reason: str = "normal_cancel") -> None:
+def cancel(core: Core, account: Account, order: SpotOrder, reason: str = Ended.CLIENT) -> None:
     unrest(core, account, order)
     order.state = State.CANCELED
     order.cancel_reason = reason
@@ -250,7 +250,7 @@ class SpotPit(Pit):
         own, size = self.core.spot.orders[order.id], min(most, order.remaining)
         account = self.core.accounts[own.account]
         if not spot.affords(self.core, account, own, size):
-            cancel(self.core, account, own, "insufficient_balance")
+            cancel(self.core, account, own, Ended.MARGIN)
             return ZERO
         execute(self.core, account, own, own.price, size, taker=False)
         return size
@@ -270,7 +270,7 @@ def activate(core: Core, account: Account, order: SpotOrder, state: MarketState)
     What it needs has been set aside all along; where losses have used it up all the same it is cancelled.
     """
     if not spot.affords(core, account, order, order.remaining):
-        cancel(core, account, order, "insufficient_balance")
+        cancel(core, account, order, Ended.MARGIN)
         return True
     pit, taker, rests = SpotPit(core, state), taker_of(order), False
     if order.type is OrderType.MARKET:

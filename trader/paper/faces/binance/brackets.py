@@ -25,23 +25,18 @@ def ladder(spec: ContractSpec) -> tuple[Tier, ...]:
 
 def rows(spec: ContractSpec) -> list[dict[str, object]]:
     """``cum`` is what is taken off the maintenance, so that it is continuous where brackets meet."""
-    found: list[dict[str, object]] = []
-    off = before = Decimal(0)
-    for number, tier in enumerate(ladder(spec), 1):
-        if found:
-            off += tier.start * (tier.keep_margin_rate - before)
-        before = tier.keep_margin_rate
-        found.append(
-            {
-                "bracket": number,
-                "initialLeverage": tier.leverage,
-                "notionalCap": int(tier.end),
-                "notionalFloor": int(tier.start),
-                "maintMarginRatio": float(tier.keep_margin_rate),
-                "cum": float(off),
-            }
-        )
-    return found
+    kept = maths.brackets(spec) or [(tier, Decimal(0)) for tier in ladder(spec)]
+    return [
+        {
+            "bracket": number,
+            "initialLeverage": tier.leverage,
+            "notionalCap": int(tier.end),
+            "notionalFloor": int(tier.start),
+            "maintMarginRatio": float(tier.keep_margin_rate),
+            "cum": float(off),
+        }
+        for number, (tier, off) in enumerate(kept, 1)
+    ]
 
 
 def largest(spec: ContractSpec, leverage: int) -> Decimal:

@@ -15,10 +15,10 @@ from aiohttp import web
 
 from trader.paper.door import Door
 from trader.paper.engine.batch import Batch
-from trader.paper.engine.model import Source
-from trader.paper.faces.binance import streampaths, userdata
+from trader.paper.faces.binance import streampaths, userdata, userevents
 from trader.paper.faces.binance.feed import Feed
 from trader.paper.faces.binance.listenkeys import ListenKeys
+from trader.paper.faces.binance.orderwords import LIQUIDATIONS
 from trader.paper.faces.binance.rest import RestFace
 from trader.paper.faces.binance.sockets import Connection, SocketFace
 from trader.paper.faces.binance.streamnames import Stream, parse
@@ -30,7 +30,6 @@ log = logging.getLogger(__name__)
 _KEY = re.compile(r"[A-Za-z0-9]{1,128}\Z")
 _LONGEST_ID = 36
 _METHODS = ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "GET_PROPERTY")
-_LIQUIDATIONS = (Source.LIQUIDATION, Source.REDUCTION)
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 
@@ -68,6 +67,7 @@ class StreamFace(SocketFace):
 
     def listen(self, account: int, connection: StreamConnection) -> None:
         self.private.setdefault(account, {})[connection] = None
+        self._chronicle.begin(account)
         self.watch_keys()
 
     def unlisten(self, account: int, connection: StreamConnection) -> None:
@@ -75,6 +75,7 @@ class StreamFace(SocketFace):
         listeners.pop(connection, None)
         if not listeners:
             self.private.pop(account, None)
+            self._chronicle.end(account)
 
     def watch_keys(self) -> None:
         """Look for expired keys when the first of them may be, as long as somebody listens."""
@@ -91,16 +92,16 @@ class StreamFace(SocketFace):
     def _ended(self, key: str, account: int, expired: bool) -> None:
         for connection in list(self.private.get(account, ())):
             if expired:
-                connection.push(key, account, userdata.expired(key, self.door.wall.now_ms()))
+                connection.push(key, account, userevents.listen_key_expired(key, self.door.wall.now_ms()))
             connection.key_ended(key)
 
     def _on_stored(self, batches: list[Batch]) -> None:
         for batch in batches:
             for order in batch.orders.values():
-                if order.source in _LIQUIDATIONS and order.filled and not order.live:
+                if order.source in LIQUIDATIONS and order.filled and not order.live:
                     self.feed.liquidated(order)
         try:
-            told = self._chronicle.of(batches, self.private)
+            told = self._chronicle.of(batches)
         except Exception:  # what is stored stays done, whatever becomes of its push
             self.failures += 1
             log.exception("user data could not be told")
@@ -278,7 +279,7 @@ class StreamConnection(Connection):
         else:
             self.outbox.stream(message)
 
-    def push(self, key: str, account: int, event: userdata.Event) -> None:
+    def push(self, key: str, account: int, event: userevents.Event) -> None:
         """User data of an account, once for each of its keys here (or for one ``key``)."""
         for name, one in self._keys.items():
             if one.account != account or key not in ("", name):

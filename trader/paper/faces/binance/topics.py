@@ -8,6 +8,7 @@ its snapshot is taken over REST.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from decimal import Decimal
 
 import msgspec
 
@@ -130,21 +131,35 @@ class DepthTopic(Topic):
 
 
 class DiffTopic(Topic):
-    """Changes of the book. ``pu`` of each is ``u`` of the one before."""
+    """Changes of the book. ``pu`` of each is ``u`` of the one before.
+
+    Every level that was touched is told, also one that stands again as it did: a snapshot may have been taken
+    in between.
+    """
 
     latest_only = False
+    gathers = True
 
     def __init__(self, stream: Stream, state: MarketState, now: Now) -> None:
         super().__init__(stream, state, now)
         self._last = ids.update_id(state)
         self._bids, self._asks = state.book.depth(LEVELS)
+        self._touched: tuple[dict[Decimal, Decimal], dict[Decimal, Decimal]] = ({}, {})
+
+    def heard(self, event: MarketEvent) -> bool:
+        if isinstance(event, Traded):
+            return False
+        bids, asks = self.state.book.depth(LEVELS)
+        self._touched[0].update(changes(self._bids, bids))
+        self._touched[1].update(changes(self._asks, asks))
+        self._bids, self._asks = bids, asks
+        return any(self._touched)
 
     def rows(self) -> Iterable[Row]:
-        bids, asks = self.state.book.depth(LEVELS)
-        changed_bids, changed_asks = changes(self._bids, bids), changes(self._asks, asks)
-        if not changed_bids and not changed_asks:
+        bids, asks = self._touched
+        if not bids and not asks:
             return
-        self._bids, self._asks = bids, asks
+        self._touched = ({}, {})
         before, self._last = self._last, ids.update_id(self.state)
         yield {
             "e": "depthUpdate",
@@ -154,8 +169,8 @@ class DiffTopic(Topic):
             "U": before + 1,
             "u": self._last,
             "pu": before,
-            "b": levels(self.state, changed_bids),
-            "a": levels(self.state, changed_asks),
+            "b": levels(self.state, list(bids.items())),
+            "a": levels(self.state, list(asks.items())),
         }
 
 

@@ -78,7 +78,7 @@ class UnifiedRequest(Request):
         assert isinstance(done, dict)
         if self.name != _PLACING:
             return done
-        return {"symbol": self._symbol(0)} | done | {"cTime": self._created(rest, account, done)}
+        return {"symbol": self._symbol(0), **done, "cTime": self._created(rest, account, done)}
 
     def _created(self, rest: RestFace, account: Account, done: Row) -> str:
         """When the order was created; one that replaced others has no id here, but a name."""
@@ -89,7 +89,7 @@ class UnifiedRequest(Request):
     def _each(self, done: object) -> list[Row]:
         """Every item with a code of its own; "0" is done."""
         assert isinstance(done, list)
-        rows = [{"code": "0", "msg": "Success"} | row for row in done]
+        rows: list[Row] = [{"code": "0", "msg": "Success", **row} for row in done]
         if self.name == "batch-place":
             rows = [row | {"symbol": self._symbol(at)} for at, row in enumerate(rows)]
         return rows
