@@ -26,6 +26,11 @@ from tests.conformance.streams import within
 from tests.conformance.venue import Control
 from tests.trader.paper.process import Process
 
+#: It hands aiohttp the time that a websocket may take to close as a number.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:parameter 'timeout' of type 'float' is deprecated:DeprecationWarning"
+)
+
 BTC = "BTCUSDT"
 BUY: dict[str, Any] = {"symbol": BTC, "side": "BUY", "type": "MARKET", "quantity": 0.005}
 LIMIT: dict[str, Any] = {
@@ -99,8 +104,9 @@ def test_the_whole_way_of_a_trade(
     assert rest.change_initial_leverage(BTC, 20).data().leverage == 20
     answer = rest.new_order(**BUY, new_order_resp_type="RESULT", new_client_order_id="way")
     placed = answer.data()
-    assert (placed.status, float(placed.avg_price), placed.client_order_id) == ("FILLED", 60_000.0, "way")
-    assert rest.query_order(BTC, order_id=placed.order_id).data().status == "FILLED"
+    assert (placed.status, placed.client_order_id) == ("FILLED", "way")
+    order = rest.query_order(BTC, order_id=placed.order_id).data()
+    assert (order.status, float(order.avg_price)) == ("FILLED", 60_000.0)
     assert held(made) == {"BOTH": 0.005}
     (fill,) = rest.account_trade_list(BTC).data()
     assert (fill.order_id, fill.maker, float(fill.commission), float(fill.price)) == (
@@ -108,7 +114,7 @@ def test_the_whole_way_of_a_trade(
         False,
         0.18,
         60_000.0,
-    ) or abs(float(fill.commission)) == 0.18
+    )
     rest.new_order(**BUY | {"side": "SELL"}, reduce_only="true")
     assert held(made) == {}
     control.check_money(
@@ -185,7 +191,7 @@ def test_settings_and_market_data(sdk: DerivativesTradingUsdsFutures, control: C
     assert rest.recent_trades_list("SOLUSDT", limit=3).data()
     assert rest.mark_price(BTC).data()
     assert rest.symbol_order_book_ticker(BTC).data()
-    assert rest.user_commission_rate(BTC).data().taker_commission_rate == "0.000600" or True
+    assert float(rest.user_commission_rate(BTC).data().taker_commission_rate) == 0.0006
     assert rest.notional_and_leverage_brackets(symbol=BTC).data()
     assert rest.query_user_rate_limit().data()
 
@@ -208,7 +214,7 @@ def test_refusals(
     before = control.picture(binance_account)
     expected: list[tuple[Callable[[], object], int]] = [
         (lambda: rest.new_order(**BUY | {"symbol": "NOSUCHUSDT"}), -1121),
-        (lambda: rest.new_order(**BUY | {"quantity": 0.00001}), -1111),
+        (lambda: rest.new_order(**BUY | {"quantity": 0.00015}), -1111),
         (lambda: rest.new_order(**BUY | {"quantity": 10.0}), -2019),
         (lambda: rest.new_order(**BUY | {"side": "SELL"}, reduce_only="true"), -2022),
         (lambda: rest.new_order(**LIMIT | {"price": 60_500.0, "time_in_force": "GTX"}), -5022),
@@ -222,7 +228,7 @@ def test_refusals(
     ]
     for do, code in expected:
         assert refused(do) == code
-    rest._configuration.base_headers["X-MBX-APIKEY"] = "B" * 64
+    rest.configuration.base_headers["X-MBX-APIKEY"] = "B" * 64
     assert refused(rest.futures_account_balance_v3, UnauthorizedError) == -2015
     assert control.picture(binance_account) == before
 
@@ -260,7 +266,7 @@ async def test_orders_over_the_websocket(
     assert (await answered(socket.cancel_order(symbol=BTC, order_id=placed.order_id))).status == "CANCELED"
     control.check_money(binance_account)
     bought = await answered(socket.new_order(**BUY, new_order_resp_type="RESULT"))
-    assert (bought.status, float(bought.avg_price)) == ("FILLED", 60_000.0)
+    assert (bought.status, float(bought.executed_qty)) == ("FILLED", 0.005)
     stop = await answered(socket.new_algo_order(**STOP, reduce_only="true"))
     assert stop.algo_status == "NEW"
     await answered(socket.cancel_algo_order(algo_id=stop.algo_id))
@@ -270,7 +276,7 @@ async def test_orders_over_the_websocket(
     assert float(next(row for row in balance if row.asset == "USDT").balance) == 9_999.82
     assert float((await answered(socket.account_information_v2())).total_wallet_balance) == 9_999.82
     book = await answered(socket.order_book(symbol=BTC))
-    assert float(book.asks[0][0]) == 60_000.0
+    assert float(book.a[0][0]) == 60_000.0
     control.check_money(binance_account, ("open_fee", "-0.18"))
 
 
@@ -307,7 +313,7 @@ async def test_a_session_is_logged_on(
         assert on["authorizedSince"] is not None
         assert made.connections[0].is_session_log_on
         bought = await answered(socket.new_order(**BUY, new_order_resp_type="RESULT"))
-        assert (bought.status, float(bought.avg_price)) == ("FILLED", 60_000.0)
+        assert (bought.status, float(bought.executed_qty)) == ("FILLED", 0.005)
         status = await answered(socket.send_message({"method": "session.status", "params": {}}))
         assert status["apiKey"] == binance_account["ed25519_key"]
         out = await answered(
