@@ -19,6 +19,7 @@ from trader.member import ActiveMember
 from trader.net.http import Origin
 from trader.orders import wall
 from trader.orders.gateway import Gateway
+from trader.orders.reconciler import Recall
 from trader.orders.tracker import Tracker
 from trader.positions.rows import AccountSnapshot, Held
 from trader.venues.registry import DIALECTS
@@ -63,6 +64,7 @@ class Desk:
         on_snapshot: Callable[[AccountSnapshot], None],
         on_instruments: Callable[[list[Instrument]], None],
         recall: Callable[[int], Awaitable[list[Held]]],
+        recall_orders: Recall,
     ) -> None:
         self.mode = mode
         self._host = host
@@ -76,6 +78,7 @@ class Desk:
         self._on_snapshot = on_snapshot
         self._on_instruments = on_instruments
         self._recall = recall
+        self._recall_orders = recall_orders
         self.market = MarketData(
             MarketHost(host.rest_url, host.ws_public_url, host.ssl_context),
             refresh_s=instruments_s,
@@ -129,6 +132,7 @@ class Desk:
             ssl_context=self._host.ssl_context,
             timeout_s=self._timeout_s,
         )
+        lane.neighbours = lambda: len(self.members)
         active = ActiveMember(
             lane,
             self.market,
@@ -139,6 +143,7 @@ class Desk:
             positions_s=self._positions_s,
             on_snapshot=self._on_snapshot,
             recall=self._recall,
+            recall_orders=self._recall_orders,
         )
         self.members[member.account.id] = active
         active.start()

@@ -16,6 +16,7 @@ from trader.net.feed import Heard
 from trader.net.stream import Stream
 from trader.orders.gateway import Gateway
 from trader.orders.protector import Protector
+from trader.orders.reconciler import Recall, Reconciler
 from trader.orders.settler import Settler
 from trader.orders.tracker import Tracked, Tracker
 from trader.positions.book import PositionBook
@@ -40,9 +41,11 @@ class ActiveMember:
         positions_s: float,
         on_snapshot: Callable[[AccountSnapshot], None],
         recall: Callable[[int], Awaitable[list[Held]]],
+        recall_orders: Recall,
     ) -> None:
         self.lane = lane
         self.settler = Settler(lane, tracker, gateway)
+        self.reconciler = Reconciler(lane, tracker, self.settler, recall=recall_orders)
         self.protector = Protector(lane, tracker, gateway, market, prefix)
         self.preparation = Preparation(lane, market, self.held)
         lane.on_stale = self.preparation.wake
@@ -69,6 +72,7 @@ class ActiveMember:
         name = f"account {self.lane.account.id}"
         for part, work in (
             ("settler", self.settler.run),
+            ("reconciler", self.reconciler.run),
             ("protector", self.protector.run),
             ("preparation", self.preparation.run),
             ("positions", self.book.run),
@@ -122,6 +126,7 @@ class ActiveMember:
         """The stream is (again) active: what it missed is asked for."""
         for order in self.settler.unfinished():
             self.settler.watch(order)
+        self.reconciler.wake()
         self.protector.wake()
         self.book.hint()
 

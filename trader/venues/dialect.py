@@ -104,6 +104,10 @@ class Dialect(Protocol):
     def public(self, call: Call, host: str) -> bytes:
         """The bytes of a call that needs no key."""
 
+    @property
+    def readings_per_minute(self) -> int:
+        """How many full readings of an account (orders, protection, positions, money) one address may ask for."""
+
     def pace_s(self, call: Call) -> float:
         """The least time between two calls of this one's endpoint."""
 

@@ -47,6 +47,8 @@ class Classic:
 
     venue = Venue.BITGET
     kind = AccountKind.CLASSIC
+    #: A quarter of the 6000 requests a minute that an address may make, at three to four requests each.
+    readings_per_minute = 400
     keepalive = requests.server_time()
     attaches = True
 
