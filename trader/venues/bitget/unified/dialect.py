@@ -72,6 +72,8 @@ class Unified:
     kind = AccountKind.UNIFIED
     keepalive = public_requests.server_time()
     attaches = True
+    #: A quarter of the 6000 requests a minute that an address may make, at three to four requests each.
+    readings_per_minute = 400
 
     def signer(self, credentials: ApiCredentials, host: str) -> Signer:
         return Signer(credentials, host)
