@@ -145,6 +145,8 @@ class ActiveMember:
         told = self.lane.dialect.parse_private(message)
         for report in told.orders:
             self.settler.apply(report, received_ns)
+        for fill in told.fills:
+            self.settler.apply_fill(fill.client_id, fill)
         if told.changed:
             self.book.hint()
             self.protector.hint()

@@ -153,7 +153,9 @@ class Protector:
         resting = [
             plan
             for plan in await venue.resting_protection(ask, symbol)
-            if plan.protects is Protection.TAKE_PROFIT and plan.position in (None, PositionSide.LONG)
+            if plan.protects is Protection.TAKE_PROFIT
+            and plan.position in (None, PositionSide.LONG)
+            and self._counts(plan, held)
         ]
         for entry in self.wanting():
             if entry.intent.instrument.symbol == symbol:
@@ -164,6 +166,11 @@ class Protector:
                     await self._settle_own(own, held, resting)
                 except KestrelError as error:
                     self._failed(symbol, error)
+
+    def _counts(self, plan: PlanReport, held: PositionReport | None) -> bool:
+        """One of ours, or one for all that is held: a part's take profit is the user's own business."""
+        covers = plan.whole or held is None or (plan.size is not None and plan.size >= held.size)
+        return covers or self._tracker.get(plan.client_id) is not None
 
     # Entries that want their take profit
 
@@ -185,7 +192,9 @@ class Protector:
         )
         plan = resting[0] if resting else None
         if plan is not None and (
-            self._is_own(entry, plan) or abs(plan.trigger_price - target) <= held.average_price * TOLERANCE
+            self._is_own(entry, plan)
+            or plan.shared  # the user's stop rests in the same order: it is not cancelled for a better price
+            or abs(plan.trigger_price - target) <= held.average_price * TOLERANCE
         ):
             self._done(entry)
         elif plan is not None:
@@ -350,10 +359,12 @@ class Protector:
         if mine is not None:
             self._tell(own, OrderState.LIVE, venue_order_id=mine.order_id)
             return
-        ended = await self._lane.dialect.ended_protection(self._lane.ask, own.intent.instrument.symbol)
-        end = next((plan for plan in ended if plan.client_id == own.intent.client_id), None)
-        if end is not None and end.end is PlanEnd.EXECUTED and end.executed_as:
-            await self._executed(own, end.executed_as)
+        end = await self._lane.dialect.ended_protection(
+            self._lane.ask, own.intent.instrument.symbol, own.intent.client_id
+        )
+        if end is not None and end.end is PlanEnd.EXECUTED:
+            if end.executed_as:  # else the venue does not tell yet which order it became: look again
+                await self._executed(own, end.executed_as)
         elif end is not None and end.end is PlanEnd.FAILED:
             # The venue triggered it and could not trade: the position needs another one.
             self._tell(
