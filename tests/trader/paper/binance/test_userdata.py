@@ -9,6 +9,7 @@ import pytest
 
 from shared.domain.order import Side
 from tests.trader.paper.binance.sockets import Api, Sockets, Stream, sign
+from trader.paper import shortids
 from trader.paper.engine.accounts import Account
 from trader.paper.engine.algos import NewAlgo
 from trader.paper.engine.model import MarginMode, PlanKind, PositionMode
@@ -240,7 +241,7 @@ async def test_an_algo_order_that_cannot_be_placed_is_rejected(
     binance.hub.override_price(BTC, D(59_000))
     events = await told(user)
     (rejected,) = only(events, "CONDITIONAL_ORDER_TRIGGER_REJECT")
-    assert (rejected["or"]["s"], rejected["or"]["i"]) == (BTC, plan.id)
+    assert (rejected["or"]["s"], rejected["or"]["i"]) == (BTC, shortids.shown(plan.id))
     assert events[-2]["o"]["X"] == "REJECTED"
     assert events[-2]["o"]["rm"] == rejected["or"]["r"] == "ReduceOnly Order is rejected."
 
