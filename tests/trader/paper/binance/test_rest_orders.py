@@ -42,6 +42,8 @@ async def test_a_limit_order_rests_is_amended_and_cancelled_under_one_id(market:
     changed = await rest.put(ORDER, **name, side="BUY", quantity="0.02", price="58500")
     assert changed["orderId"] == placed["orderId"]
     assert (changed["price"], changed["origQty"], changed["status"]) == ("58500.0", "0.0200", "NEW")
+    assert code(await rest.put(ORDER, symbol=BTC, orderId=7, side="BUY", quantity="0.02")) == -1102
+    assert code(await rest.put(ORDER, **name, side="SELL", quantity="0.02", price="58500")) == -1130
     same = await rest.put(ORDER, **name, side="BUY", quantity="0.02", price="58500")
     assert code(same) == -5027
     (change,) = await rest.get("/fapi/v1/orderAmendment", symbol=BTC, orderId=placed["orderId"])
