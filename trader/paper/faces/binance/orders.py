@@ -114,14 +114,17 @@ def modify(call: Call) -> object:
 
 def _modify(call: Call, params: Params) -> dict[str, object]:
     """Side, quantity and price are wanted all three, changed or not."""
+    side, quantity = params.choice("side", SideWord, -1117), params.need_decimal("quantity")
+    matched = params.has("priceMatch") and params.text("priceMatch") != MatchWord.NONE
+    wanted = None if matched else params.need_decimal("price")
     order, spec = pending(call, params, -2013), call.state(params.symbol()).spec
-    if params.choice("side", SideWord, -1117).lower() != order.side:
+    if side.lower() != order.side:
         raise refusal(-1130, "side")
-    size = orderform.check_size(spec, params.need_decimal("quantity"), order.type)
-    if params.has("priceMatch") and params.text("priceMatch") != MatchWord.NONE:
+    size = orderform.check_size(spec, quantity, order.type)
+    if wanted is None:
         price = orderform.matched_price(call, params, order)
     else:
-        price = orderform.check_price(spec, params.need_decimal("price"))
+        price = orderform.check_price(spec, wanted)
     if not order.closing:
         orderform.check_notional(spec, size, price)
     return orderrows.amended(spec, call.engine.amend(call.account, order, size, price))
