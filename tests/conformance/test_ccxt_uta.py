@@ -46,7 +46,10 @@ def test_the_whole_way_of_a_trade(
         "buy",
         "60000",
     )
-    assert (order["clientOrderId"], order["info"]["feeDetail"]) == ("way", [{"feeCoin": "USDT", "fee": "0.18"}])
+    assert (order["clientOrderId"], order["info"]["feeDetail"]) == (
+        "way",
+        [{"feeCoin": "USDT", "fee": "0.18"}],
+    )
     (position,) = venue.fetch_positions([BTC])
     assert (position["side"], position["contracts"], position["leverage"], position["entryPrice"]) == (
         "long",

@@ -100,7 +100,7 @@ def pending(call: Call, params: Params, unknown: int) -> Order:
 
 def named(params: Params) -> tuple[int, str]:
     """(orderId, origClientOrderId), one of which is given: -1102 when none is."""
-    number = params.integer("orderId")
+    number = params.id("orderId")
     name = "" if number else params.text("origClientOrderId")
     if not number and not name:
         raise refusal(-1102, "origClientOrderId' or 'orderId")
