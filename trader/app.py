@@ -18,13 +18,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import structlog
 import uvloop
 
 from shared import clock, installation, logs
 from shared.db import embedded
 from shared.domain.account import Mode
-from shared.errors import StartError
+from shared.errors import KestrelError, StartError
 from shared.settings import Settings
 from shared.vault import TraderKeys
 from trader import ops, status, warmstart
@@ -35,6 +36,7 @@ from trader.listings.detector import Detector
 from trader.listings.upbit import UpbitSource
 from trader.net.http import Origin
 from trader.net.tls import client_context
+from trader.orders import takeover
 from trader.orders.gateway import Gateway
 from trader.orders.journal import Entry, Journal
 from trader.orders.tracker import Tracked, Tracker
@@ -68,6 +70,9 @@ class Trader:
         self._tasks: list[asyncio.Task[None]] = []
         self._stop = asyncio.Event()
         self._order_news = asyncio.Event()
+        self._gained = asyncio.Event()
+        self._admitted = asyncio.Event()
+        self._taken_over: set[int] = set()
         self.state = "starting"
         self.failures = 0
         prefix = installation.prefix(home)
@@ -125,6 +130,7 @@ class Trader:
                 rest_url=paper.url,
                 ws_public_url=f"{ws}/v2/ws/public",
                 ws_private_url=f"{ws}/v2/ws/private",
+                ws_v3_private_url=f"{ws}/v3/ws/private",
                 ssl_context=client_context(paper.ca_file) if secure else None,
             )
         }
@@ -134,6 +140,7 @@ class Trader:
                 rest_url=bitget.rest_url,
                 ws_public_url=bitget.ws_public_url,
                 ws_private_url=bitget.ws_private_url,
+                ws_v3_private_url=bitget.ws_v3_private_url,
                 ssl_context=client_context(),
             )
         return hosts
@@ -153,6 +160,7 @@ class Trader:
             on_snapshot=self.recorder.snapshot,
             on_instruments=self.recorder.instruments,
             recall=partial(warmstart.open_positions, self._url),
+            recall_orders=partial(takeover.named, self._url, self.tracker),
         )
 
     # What the parts tell each other
@@ -170,14 +178,40 @@ class Trader:
         self.leases.claim()
 
     def _admit(self) -> None:
-        """The desks work for those accounts that are this installation's to look after."""
-        ours = {
-            account_id: member
-            for account_id, member in self.directory.members.items()
-            if self.leases.known(account_id)
-        }
+        """The desks work for those accounts that are this installation's to look after.
+
+        What an earlier holder left unfinished is taken over first.
+        """
+        mine = {key: each for key, each in self.directory.members.items() if self.leases.known(key)}
+        self._taken_over &= mine.keys()
+        if mine.keys() - self._taken_over:
+            self._gained.set()
+        ours = {key: each for key, each in mine.items() if key in self._taken_over}
         for desk in self.desks.values():
             desk.accept(ours)
+
+    async def _take_over(self) -> None:
+        """For accounts that became ours: adopt what Postgres knows of their orders, then let them work."""
+        delay_s = 0.1
+        while True:
+            await self._gained.wait()
+            self._gained.clear()
+            gained = {key for key in self.directory.members if self.leases.known(key)} - self._taken_over
+            if not gained:
+                continue
+            try:
+                await takeover.unfinished(self._url, self.tracker, gained)
+            except (KestrelError, psycopg.Error, OSError) as error:
+                log.warning("trader.takeover_failed", reason=str(error) or type(error).__name__)
+                await asyncio.sleep(delay_s)
+                delay_s = min(2 * delay_s, 5.0)
+                self._gained.set()
+                continue
+            delay_s = 0.1
+            self._taken_over |= gained
+            log.info("trader.taken_over", accounts=sorted(gained)[:20])
+            self._admit()
+            self._admitted.set()
 
     def _page(self, host: str, notices: list[Any], received_ns: int) -> None:
         self.sniper.page(host, notices, received_ns)
@@ -204,6 +238,7 @@ class Trader:
         await self.health.start(self.settings.trader.ops_port)
         self._spawn("recorder", self.recorder.run)
         self._spawn("directory", self.directory.run)
+        self._spawn("takeover", self._take_over)
         self._lease_task = asyncio.create_task(self._guard("leases", self.leases.run), name="leases")
         for mode, desk in self.desks.items():
             self._spawn(f"desk {mode.value}", desk.run)
@@ -280,6 +315,8 @@ class Trader:
         try:
             async with asyncio.timeout(seconds):
                 await self.leases.asked.wait()
+                if any(self.leases.known(account_id) for account_id in self._looked_after()):
+                    await self._admitted.wait()
         except TimeoutError:
             return False
         return True

@@ -18,6 +18,13 @@ from trader.paper.faces.binance.words import MatchWord, SideWord
 
 _MOST_NEW = 5
 _MOST_CANCELLED = 10
+#: Some clients write these names in small letters, and the venue takes them so too.
+_LISTS = {
+    "orderIdList": "orderId",
+    "orderidlist": "orderId",
+    "origClientOrderIdList": "origClientOrderId",
+    "origclientorderidlist": "origClientOrderId",
+}
 _LONGEST_COUNTDOWN_MS = 400 * 86_400_000
 ALL_CANCELLED = {"code": 200, "msg": "The operation of cancel all open order is done."}
 
@@ -93,7 +100,7 @@ def pending(call: Call, params: Params, unknown: int) -> Order:
 
 def named(params: Params) -> tuple[int, str]:
     """(orderId, origClientOrderId), one of which is given: -1102 when none is."""
-    number = params.integer("orderId")
+    number = params.id("orderId")
     name = "" if number else params.text("origClientOrderId")
     if not number and not name:
         raise refusal(-1102, "origClientOrderId' or 'orderId")
@@ -107,14 +114,17 @@ def modify(call: Call) -> object:
 
 def _modify(call: Call, params: Params) -> dict[str, object]:
     """Side, quantity and price are wanted all three, changed or not."""
-    order, spec = pending(call, params, -2013), call.state(params.symbol()).spec
-    if params.choice("side", SideWord, -1117).lower() != order.side:
+    spec, side = call.state(params.symbol()).spec, params.choice("side", SideWord, -1117)
+    matched = params.text("priceMatch", MatchWord.NONE) != MatchWord.NONE
+    size, wanted = params.need_decimal("quantity"), None if matched else params.need_decimal("price")
+    order = pending(call, params, -2013)
+    if side.lower() != order.side:
         raise refusal(-1130, "side")
-    size = orderform.check_size(spec, params.need_decimal("quantity"), order.type)
-    if params.has("priceMatch") and params.text("priceMatch") != MatchWord.NONE:
+    orderform.check_size(spec, size, order.type)
+    if wanted is None:
         price = orderform.matched_price(call, params, order)
     else:
-        price = orderform.check_price(spec, params.need_decimal("price"))
+        price = orderform.check_price(spec, wanted)
     if not order.closing:
         orderform.check_notional(spec, size, price)
     return orderrows.amended(spec, call.engine.amend(call.account, order, size, price))
@@ -177,11 +187,11 @@ def modify_batch(call: Call) -> object:
 @signed("DELETE", "/fapi/v1/batchOrders")
 def cancel_batch(call: Call) -> object:
     params, symbol = call.params, call.state().symbol
-    field = params.only_one(("orderIdList", "origClientOrderIdList"))
+    field = params.only_one(_LISTS)
     items = params.list_of(field)
     if len(items) > _MOST_CANCELLED:
         raise refusal(-4082)
-    name = "orderId" if field == "orderIdList" else "origClientOrderId"
+    name = _LISTS[field]
     rows: list[dict[str, object]] = []
     for item in items:
         try:
