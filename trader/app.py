@@ -130,6 +130,7 @@ class Trader:
                 rest_url=paper.url,
                 ws_public_url=f"{ws}/v2/ws/public",
                 ws_private_url=f"{ws}/v2/ws/private",
+                ws_v3_private_url=f"{ws}/v3/ws/private",
                 ssl_context=client_context(paper.ca_file) if secure else None,
             )
         }
@@ -139,6 +140,7 @@ class Trader:
                 rest_url=bitget.rest_url,
                 ws_public_url=bitget.ws_public_url,
                 ws_private_url=bitget.ws_private_url,
+                ws_v3_private_url=bitget.ws_v3_private_url,
                 ssl_context=client_context(),
             )
         return hosts
@@ -207,6 +209,7 @@ class Trader:
                 continue
             delay_s = 0.1
             self._taken_over |= gained
+            log.info("trader.taken_over", accounts=sorted(gained)[:20])
             self._admit()
             self._admitted.set()
 

@@ -22,6 +22,7 @@ from trader.orders.gateway import Gateway
 from trader.orders.reconciler import Recall
 from trader.orders.tracker import Tracker
 from trader.positions.rows import AccountSnapshot, Held
+from trader.venues.registry import DIALECTS
 
 log = structlog.get_logger(__name__)
 
@@ -36,7 +37,13 @@ class Host(msgspec.Struct, frozen=True):
     rest_url: str
     ws_public_url: str
     ws_private_url: str
+    ws_v3_private_url: str = ""
+    """The private websocket of unified accounts."""
     ssl_context: ssl.SSLContext | None = None
+
+    def private_url(self, kind: AccountKind) -> str:
+        """Where accounts of this kind hear their events."""
+        return self.ws_v3_private_url if kind is AccountKind.UNIFIED else self.ws_private_url
 
 
 class Desk:
@@ -87,14 +94,14 @@ class Desk:
             for account_id, member in members.items()
             if member.account.mode is self.mode
             and member.account.venue is Venue.BITGET
-            and member.account.kind is AccountKind.CLASSIC
+            and (member.account.venue, member.account.kind) in DIALECTS
         }
         for account_id in list(self.members):
             active = self.members[account_id]
-            wanted = mine.get(account_id)
-            if wanted is None or wanted.credentials != active.lane.member.credentials:
+            wanted, present = mine.get(account_id), active.lane.member
+            if wanted is None or _another_key(wanted, present):
                 self._leave(account_id)
-            elif wanted != active.lane.member:
+            elif wanted != present:
                 active.update(wanted)
         for account_id, member in mine.items():
             if account_id not in self.members and not (
@@ -109,8 +116,9 @@ class Desk:
                 self._leave(account_id)
 
     def _join(self, member: Member) -> None:
+        ws_private_url = self._host.private_url(member.account.kind)
         try:
-            for url in (self._host.rest_url, self._host.ws_private_url):
+            for url in (self._host.rest_url, ws_private_url):
                 wall.check(self.mode, Origin.parse(url).host, live_enabled=self._live_enabled)
         except RefusedError as refusal:
             # Not even a question is signed for an account on the wrong side.
@@ -131,7 +139,7 @@ class Desk:
             self._tracker,
             self._gateway,
             prefix=self._prefix,
-            ws_private_url=self._host.ws_private_url,
+            ws_private_url=ws_private_url,
             positions_s=self._positions_s,
             on_snapshot=self._on_snapshot,
             recall=self._recall,
@@ -186,3 +194,12 @@ class Desk:
             self.market.loaded.is_set()
             and all(m.lane.blocked or (m.lane.ready and m.held() is not None) for m in armed)
         )
+
+
+def _another_key(wanted: Member, present: Member) -> bool:
+    """Another key, or another dialect for the same one: nothing of the old connection can be kept."""
+    return (
+        wanted.credentials != present.credentials
+        or wanted.account.venue is not present.account.venue
+        or wanted.account.kind is not present.account.kind
+    )

@@ -6,9 +6,13 @@ from shared.domain.account import Account, AccountKind
 from shared.domain.instrument import Venue
 from shared.errors import UsageError
 from trader.venues.bitget.classic import CLASSIC
+from trader.venues.bitget.unified import UNIFIED
 from trader.venues.dialect import Dialect
 
-DIALECTS: dict[tuple[Venue, AccountKind], Dialect] = {(Venue.BITGET, AccountKind.CLASSIC): CLASSIC}
+DIALECTS: dict[tuple[Venue, AccountKind], Dialect] = {
+    (Venue.BITGET, AccountKind.CLASSIC): CLASSIC,
+    (Venue.BITGET, AccountKind.UNIFIED): UNIFIED,
+}
 
 
 def dialect_of(account: Account) -> Dialect:

@@ -8,6 +8,7 @@ from typing import Any
 from shared import clock
 from tests.trader.paper.binance.rest import BTC, Market, Rest
 from tests.trader.paper.binance.test_rest_door import code
+from trader.paper import shortids
 
 ORDER, OPEN, ALL = "/fapi/v1/order", "/fapi/v1/openOrders", "/fapi/v1/allOrders"
 
@@ -42,6 +43,8 @@ async def test_a_limit_order_rests_is_amended_and_cancelled_under_one_id(market:
     changed = await rest.put(ORDER, **name, side="BUY", quantity="0.02", price="58500")
     assert changed["orderId"] == placed["orderId"]
     assert (changed["price"], changed["origQty"], changed["status"]) == ("58500.0", "0.0200", "NEW")
+    assert code(await rest.put(ORDER, symbol=BTC, orderId=7, side="BUY", quantity="0.02")) == -1102
+    assert code(await rest.put(ORDER, **name, side="SELL", quantity="0.02", price="58500")) == -1130
     same = await rest.put(ORDER, **name, side="BUY", quantity="0.02", price="58500")
     assert code(same) == -5027
     (change,) = await rest.get("/fapi/v1/orderAmendment", symbol=BTC, orderId=placed["orderId"])
@@ -122,7 +125,7 @@ async def test_refusals_change_nothing(market: Market, rest: Rest) -> None:
         sent = ({"timeInForce": "GTC"} if "price" in params else {}) | sent
         assert code(await rest.post("/fapi/v1/order/test", **sent)) == expected
     assert (rest.ledger(), list(rest.account.orders), rest.account.locked) == before
-    assert before[1] == [kept["orderId"]]
+    assert before[1] == [shortids.meant(kept["orderId"])]
 
 
 async def test_what_nothing_is_left_to_trade_with_expires(market: Market, rest: Rest) -> None:

@@ -100,7 +100,7 @@ def pending(call: Call, params: Params, unknown: int) -> Order:
 
 def named(params: Params) -> tuple[int, str]:
     """(orderId, origClientOrderId), one of which is given: -1102 when none is."""
-    number = params.integer("orderId")
+    number = params.id("orderId")
     name = "" if number else params.text("origClientOrderId")
     if not number and not name:
         raise refusal(-1102, "origClientOrderId' or 'orderId")
@@ -114,13 +114,13 @@ def modify(call: Call) -> object:
 
 def _modify(call: Call, params: Params) -> dict[str, object]:
     """Side, quantity and price are wanted all three, changed or not."""
-    side, quantity = params.choice("side", SideWord, -1117), params.need_decimal("quantity")
-    matched = params.has("priceMatch") and params.text("priceMatch") != MatchWord.NONE
-    wanted = None if matched else params.need_decimal("price")
-    order, spec = pending(call, params, -2013), call.state(params.symbol()).spec
+    spec, side = call.state(params.symbol()).spec, params.choice("side", SideWord, -1117)
+    matched = params.text("priceMatch", MatchWord.NONE) != MatchWord.NONE
+    size, wanted = params.need_decimal("quantity"), None if matched else params.need_decimal("price")
+    order = pending(call, params, -2013)
     if side.lower() != order.side:
         raise refusal(-1130, "side")
-    size = orderform.check_size(spec, quantity, order.type)
+    orderform.check_size(spec, size, order.type)
     if wanted is None:
         price = orderform.matched_price(call, params, order)
     else:
