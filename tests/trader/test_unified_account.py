@@ -5,8 +5,6 @@ from __future__ import annotations
 import signal
 from decimal import Decimal
 
-import pytest
-
 from tests.trader.world import Person, World, eventually, total
 
 TITLE = "뉴코인(NEW) 신규 거래지원 안내 (KRW, BTC, USDT 마켓)"
@@ -21,25 +19,22 @@ def resting(world: World, person: Person) -> bool:
     )
 
 
-def closed(world: World, person: Person) -> Decimal | None:
-    """The stored result of the person's position, once it is there."""
-    rows = world.rows(
-        f"select realised from positions where account_id = {person.account_id} and closed_ns > 0"
-        " and realised is not null"
-    )
-    return rows[0][0] if rows else None
+def result(world: World, person: Person) -> Decimal:
+    """The stored result of the person's position, as soon as it is there."""
+    eventually(lambda: world.account(person)["positions"] == [], 5, f"{person.name} is out")
+    query = f"select realised from positions where account_id = {person.account_id} and closed_ns > 0"
+    rows = eventually(lambda: world.rows(f"{query} and realised is not null"), 15, "the result is stored")
+    found: Decimal = rows[0][0]
+    return found
 
 
-@pytest.mark.parametrize("hedged", ["anna", "ben"])
-def test_a_listing_from_the_notice_to_the_take_profit(world: World, hedged: str) -> None:
+def test_a_listing_from_the_notice_to_the_take_profit(world: World) -> None:
     """Anna's take profit rides on the entry, Ben's is near the market and placed on the fill; Carl is classic."""
     world.symbol("NEWUSDT", "2.5")
     anna = world.person("anna", kind="unified", amount="100", leverage="10", take_profit="100")
     ben = world.person("ben", kind="unified", amount="100", leverage="50", take_profit="100")
     carl = world.person("carl", amount="20", leverage="5", take_profit="100")
-    for person in (anna, ben):
-        if person.name == hedged:
-            world.by_hand(person, "/api/v3/account/set-hold-mode", holdMode="hedge_mode")
+    world.by_hand(ben, "/api/v3/account/set-hold-mode", holdMode="hedge_mode")
     world.start_trader()
     world.armed("NEWUSDT")
     world.notice(TITLE)
@@ -58,9 +53,7 @@ def test_a_listing_from_the_notice_to_the_take_profit(world: World, hedged: str)
 
     world.price("NEWUSDT", "3.2")
     for person in (anna, ben, carl):
-        eventually(lambda who=person: world.account(who)["positions"] == [], 5, f"{person.name} is out")
-        realised = eventually(lambda who=person: closed(world, who), 15, f"{person.name}'s result is stored")
-        assert realised == total(world.ledger(person)) - Decimal(10000)
+        assert result(world, person) == total(world.ledger(person)) - Decimal(10000)
     eventually(
         lambda: world.rows(
             f"select 1 from orders where state = 'filled' and side = 'sell' and account_id = {ben.account_id}"
