@@ -209,6 +209,7 @@ class Trader:
                 continue
             delay_s = 0.1
             self._taken_over |= gained
+            log.info("trader.taken_over", accounts=sorted(gained)[:20])
             self._admit()
             self._admitted.set()
 

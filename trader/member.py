@@ -45,12 +45,14 @@ class ActiveMember:
     ) -> None:
         self.lane = lane
         self.settler = Settler(lane, tracker, gateway)
-        self.reconciler = Reconciler(lane, tracker, self.settler, recall=recall_orders)
         self.protector = Protector(lane, tracker, gateway, market, prefix)
+        self.reconciler = Reconciler(
+            lane, tracker, self.settler, recall=recall_orders, recognise=self.protector.recognise
+        )
         self.preparation = Preparation(lane, market, self.held)
         lane.on_stale = self.preparation.wake
         self.book = PositionBook(
-            lane, market, tracker, every_s=positions_s, on_snapshot=on_snapshot, recall=recall
+            lane, market, tracker, every_s=positions_s, on_snapshot=self._read, recall=recall
         )
         events = lane.dialect.private_stream(lane.signer, lane.ask)
         self.stream = Stream(
@@ -63,6 +65,8 @@ class ActiveMember:
             ssl_context=lane.ssl_context,
             name=f"account {lane.account.id} events",
         )
+        self._on_snapshot = on_snapshot
+        self._known = False
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -121,6 +125,13 @@ class ActiveMember:
         if order.needs_take_profit or order.intent.step is not Step.ENTRY:
             self.protector.wake()
         self.book.hint()
+
+    def _read(self, snapshot: AccountSnapshot) -> None:
+        """What is held is known now: what waited for that goes on at once."""
+        first, self._known = not self._known, True
+        self._on_snapshot(snapshot)
+        if first:
+            self.preparation.wake()
 
     def _backfill(self) -> None:
         """The stream is (again) active: what it missed is asked for."""

@@ -34,7 +34,7 @@ CLOSE = {name: value for name, value in STOP.items() if name != "quantity"} | {
     "closePosition": "true",
     "triggerPrice": "59000",
 }
-TRAIL = {**STOP, "type": "TRAILING_STOP_MARKET", "callbackRate": "1"}
+TRAIL = {**STOP, "triggerPrice": "", "type": "TRAILING_STOP_MARKET", "callbackRate": "1"}
 #: §10 gives these for one field without telling them apart.
 QUANTITY = {"-4003", "-1102", "-1130", "-4004", "-1013", "-4005"}
 MISSING = {"-1102"}
@@ -114,6 +114,7 @@ REFUSALS: list[tuple[str, dict[str, Any], set[str]]] = [
     (ALGO, {**STOP, "positionSide": "SHORT"}, {"-4061"}),
     (ALGO, {**CLOSE, "quantity": "0.01"}, {"-1106", "-4136", "-4137"}),
     (ALGO, {**CLOSE, "reduceOnly": "true"}, {"-1106"}),
+    (ALGO, {**TRAIL, "triggerPrice": "61000"}, {"-1106"}),
     (ALGO, {**TRAIL, "callbackRate": ""}, MISSING),
     (ALGO, {**TRAIL, "callbackRate": "11"}, {"-2007", "-1130", "-1102", "-4136"}),
     (ALGO, {**TRAIL, "callbackRate": "0.01"}, {"-2007", "-1130", "-1102", "-4136"}),

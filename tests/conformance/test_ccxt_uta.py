@@ -46,7 +46,10 @@ def test_the_whole_way_of_a_trade(
         "buy",
         "60000",
     )
-    assert (order["clientOrderId"], order["info"]["feeDetail"]) == ("way", [{"feeCoin": "USDT", "fee": "0.18"}])
+    assert (order["clientOrderId"], order["info"]["feeDetail"]) == (
+        "way",
+        [{"feeCoin": "USDT", "fee": "0.18"}],
+    )
     (position,) = venue.fetch_positions([BTC])
     assert (position["side"], position["contracts"], position["leverage"], position["entryPrice"]) == (
         "long",
@@ -266,9 +269,9 @@ def test_lists_have_pages(uta: ccxt.bitget) -> None:
     seen: list[str] = []
     while True:
         page = uta.private_uta_get_v3_trade_unfilled_orders(query)["data"]
-        if not page["list"]:  # null and [] both occur (§13)
+        seen += [row["orderId"] for row in page["list"] or []]  # null and [] both occur (§13)
+        if page["cursor"] is None:
             break
-        seen += [row["orderId"] for row in page["list"]]
         query["cursor"] = page["cursor"]
     assert seen == sorted(ids, key=int, reverse=True)
     assert uta.fetch_open_orders(ETH) == []

@@ -57,6 +57,9 @@ TOLERANCE = Decimal("0.0005")
 RETRY_S = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 #: States after which another attempt cannot double the one before.
 CERTAINLY_NOT = frozenset({OrderState.REJECTED, OrderState.DENIED})
+#: How far back, and how many attempts of each, an order without a record is looked for.
+RECOGNISED_ENTRIES = 500
+RECOGNISED_ATTEMPTS = 10
 _LOOKS_S = (0.0, 0.1, 0.3, 1.0, 2.0, 5.0)
 _HINT_S = 1.0
 _IDLE_S = 30.0
@@ -248,6 +251,29 @@ class Protector:
         while (known := self._tracker.get(self._id(intent, step, attempt))) is not None:
             newest, attempt = known, attempt + 1
         return newest
+
+    def recognise(self, name: str) -> bool:
+        """Take over a protective order that no record is left of, when its id follows from an entry of ours.
+
+        Its intent was lost with the disk of another machine; ids are a function of the cause, so that the
+        entry tells it all. Raises ``JournalError``.
+        """
+        entries = [
+            order
+            for order in self._tracker.all()
+            if order.intent.account_id == self._lane.account.id and order.intent.step is Step.ENTRY
+        ]
+        for entry in reversed(entries[-RECOGNISED_ENTRIES:]):
+            for step in (Step.TAKE_PROFIT, Step.CLOSE):
+                for attempt in range(RECOGNISED_ATTEMPTS):
+                    if self._id(entry.intent, step, attempt) == name:
+                        own = self._protective(entry, step, attempt, entry.filled_size or entry.intent.size)
+                        standing = records.Update(client_id=name, state=OrderState.UNKNOWN, ns=clock.now_ns())
+                        self._tracker.adopt(own, None, standing, [], protected=False)
+                        log.warning("protector.recognised", client_id=name, step=step.value)
+                        self.wake()
+                        return True
+        return False
 
     def _id(self, intent: records.Intent, step: Step, attempt: int) -> str:
         return client_id(self._prefix, intent.account_id, intent.cause, intent.leg, step, attempt=attempt)

@@ -37,14 +37,24 @@ _NAMED = 3
 
 #: Takes over what Postgres knows of these client ids; raises ``psycopg.Error`` and ``OSError``.
 Recall = Callable[[int, Collection[str]], Awaitable[int]]
+#: Takes over a protective order whose id follows from an entry that is known; whether it did.
+Recognise = Callable[[str], bool]
 
 
 class Reconciler:
     """One task per account."""
 
     def __init__(
-        self, lane: Lane, tracker: Tracker, settler: Settler, *, recall: Recall, every_s: float = BEAT_S
+        self,
+        lane: Lane,
+        tracker: Tracker,
+        settler: Settler,
+        *,
+        recall: Recall,
+        recognise: Recognise,
+        every_s: float = BEAT_S,
     ) -> None:
+        self._recognise = recognise
         self._lane = lane
         self._tracker = tracker
         self._settler = settler
@@ -101,6 +111,9 @@ class Reconciler:
         if unknown:
             try:
                 await self._recall(self._lane.account.id, unknown)
+                unknown = [
+                    each for each in unknown if each not in self._tracker and not self._recognise(each)
+                ]
             except JournalError as error:
                 log.error("reconciler.not_taken_over", account=self._lane.account.id, reason=str(error))
             unknown = [each for each in unknown if each not in self._tracker]

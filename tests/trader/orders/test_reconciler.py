@@ -27,14 +27,17 @@ from tests.trader.scripted import (
     order_row,
 )
 from trader.lane import Lane
+from trader.market import MarketData, MarketHost
 from trader.orders import records
 from trader.orders.gateway import Gateway
 from trader.orders.journal import Journal
+from trader.orders.protector import Protector
 from trader.orders.reconciler import YOUNG_NS, Reconciler
 from trader.orders.settler import Settler
 from trader.orders.tracker import Tracked, Tracker
 
 D = Decimal
+HOST = MarketHost("http://127.0.0.1:1", "ws://127.0.0.1:1")
 PREFIX = "Ab3z"
 
 
@@ -64,7 +67,16 @@ class Bench:
         self.settler = Settler(lane, self.tracker, self.gateway)
         self.known_elsewhere: dict[str, records.Intent] = {}
         self.recalled: list[list[str]] = []
-        self.reconciler = Reconciler(lane, self.tracker, self.settler, recall=self._recall)
+        protector = Protector(
+            lane,
+            self.tracker,
+            self.gateway,
+            MarketData(HOST, refresh_s=30, on_instruments=lambda _: None),
+            PREFIX,
+        )
+        self.reconciler = Reconciler(
+            lane, self.tracker, self.settler, recall=self._recall, recognise=protector.recognise
+        )
 
     async def _recall(self, account_id: int, ids: Collection[str]) -> int:
         assert account_id == 2
@@ -213,6 +225,30 @@ async def test_what_postgres_knows_is_taken_over(bench: Bench, prefix: str) -> N
     assert bench.may_enter() == ""
     await bench.reconciler.reconcile()
     assert len(bench.recalled) == 1
+
+
+async def test_a_take_profit_without_a_record_is_recognised_by_its_entry(bench: Bench) -> None:
+    entry = bench.placed(own_id(3), OrderState.FILLED)
+    name = client_id(PREFIX, 2, entry.intent.cause, 0, Step.TAKE_PROFIT, attempt=2)
+    row = {
+        "symbol": "NEWUSDT",
+        "orderId": "9",
+        "clientOid": name,
+        "planType": "pos_profit",
+        "posSide": "net",
+        "triggerPrice": "3",
+        "size": "",
+        "cTime": ms(clock.now_ns()),
+    }
+    bench.venue.says[PLANS] = {"entrustedList": [row], "endId": None}
+    await bench.reconciler.reconcile()
+    own = bench.tracker.get(name)
+    assert own is not None
+    assert (own.intent.step, own.intent.attempt, own.state) == (Step.TAKE_PROFIT, 2, OrderState.UNKNOWN)
+    assert bench.may_enter() == ""
+    seq = bench.journal.seq
+    await bench.reconciler.reconcile()
+    assert bench.journal.seq == seq
 
 
 STATES = st.sampled_from(

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, urlencode
 import msgspec
 
 from shared.domain.order import PositionSide
+from trader.paper import shortids
 
 _encode = msgspec.json.Encoder().encode
 
@@ -60,9 +61,19 @@ class Bitget:
         """Whether a request may bring new orders: what a market that only cancels refuses."""
         return method == "POST" and "cancel" not in path
 
+    def number(self, shown: int) -> int:
+        """The engine's id of one in an answer."""
+        return shown
+
     def position(self, row: dict[str, Any]) -> PositionSide | None:
         """The side of the position that a row tells of."""
         return _side(row.get("holdSide") or row.get("posSide"))
+
+
+class Unified(Bitget):
+    """The third generation has a code of its own for what is not there."""
+
+    absent = (400, "25204", "The order does not exist")
 
 
 class Binance:
@@ -116,6 +127,9 @@ class Binance:
             return path.endswith((".place", ".modify"))
         return method in {"POST", "PUT"} and not path.endswith(("/listenKey", "/countdownCancelAll"))
 
+    def number(self, shown: int) -> int:
+        return shortids.meant(shown)
+
     def position(self, row: dict[str, Any]) -> PositionSide | None:
         if "positionAmt" not in row:
             return None
@@ -127,11 +141,14 @@ class Binance:
 
 Dialect = Bitget | Binance
 BITGET = Bitget()
+UNIFIED = Unified()
 BINANCE = Binance()
 
 
 def dialect_of(path: str) -> Dialect:
-    return BINANCE if path.startswith(_BINANCE) else BITGET
+    if path.startswith(_BINANCE):
+        return BINANCE
+    return UNIFIED if path.startswith("/api/v3/") else BITGET
 
 
 def _side(value: object) -> PositionSide | None:

@@ -239,9 +239,9 @@ async def test_pages_go_on_below_the_cursor(client: Unified) -> None:
     cursor: dict[str, object] = {}
     while True:
         page = (await client.v3("trade/unfilled-orders", category=CATEGORY, limit=2, **cursor)).data
-        if page["list"] is None:
-            break
         seen += [row["orderId"] for row in page["list"]]
+        if page["cursor"] is None:
+            break
         assert page["cursor"] == seen[-1]
         cursor = {"cursor": page["cursor"]}
     assert seen == placed[::-1]
@@ -277,6 +277,36 @@ async def test_a_modified_order_keeps_its_id_on_both_markets(client: Unified) ->
     await client.adds_up()
 
 
+async def test_protection_of_an_order_is_changed_where_it_stands(client: Unified) -> None:
+    placed = (await client.place("buy", "0.01", "59000", takeProfit="66000")).data
+    modify = "trade/modify-order"
+    assert (await client.call(modify, **placed, takeProfit="58000")).code == "25652"
+    assert (await client.call(modify, **placed, takeProfit="65000", price="58000")).code == "25238"
+    assert (await client.call(modify, **placed, takeProfit="66000")).code == "25571"
+    assert (await client.call(modify, **placed, stopLoss="55000", slTriggerBy="mark")).data == placed
+    info = await client.info(**placed)
+    assert (info["takeProfit"], info["stopLoss"], info["slTriggerBy"], info["price"]) == (
+        "66000",
+        "55000",
+        "mark",
+        "59000",
+    )
+
+
+async def test_pages_that_are_empty(client: Unified) -> None:
+    """Some calls say null, some an empty list; each as it was seen."""
+    for path, empty in (
+        ("trade/unfilled-orders", []),
+        ("trade/history-orders", []),
+        ("trade/history-strategy-orders", []),
+        ("trade/fills", None),
+        ("position/history-position", None),
+        ("account/financial-records", None),
+    ):
+        assert (await client.v3(path, category=CATEGORY)).data == {"list": empty, "cursor": None}
+    assert (await client.v3("position/current-position", category=CATEGORY)).data == {"list": None}
+
+
 async def test_reduce_only_orders_are_not_modified(client: Unified) -> None:
     await client.place("buy", "0.01")
     placed = (await client.place("sell", "0.01", "61000", reduceOnly="yes")).data
@@ -294,7 +324,7 @@ async def test_a_countdown_cancels_both_markets_unless_it_is_put_off(client: Uni
     await client.control("/clock", {"advance_ms": 20_000})
     assert len((await client.v3("trade/unfilled-orders")).data["list"]) == 2
     await client.control("/clock", {"advance_ms": 11_000})
-    assert (await client.v3("trade/unfilled-orders")).data["list"] is None
+    assert (await client.v3("trade/unfilled-orders")).data["list"] == []
     await client.adds_up()
 
 
@@ -311,13 +341,20 @@ async def test_protection_that_came_with_an_order_is_one_strategy_order(client: 
         "mark",
         "pending",
     )
-    assert (row["qty"], row["posSide"], row["triggerPrice"]) == ("0.01", "long", "")
+    assert (row["qty"], row["posSide"], row["type"], row["marginMode"]) == (
+        "0.01",
+        "long",
+        "tpsl",
+        "isolated",
+    )
+    assert "triggerPrice" not in row
     assert (await client.place("sell", "0.01", reduceOnly="yes", stopLoss="54000")).code == "25612"
     await client.price("BTCUSDT", "53000")
     assert await client.strategies() == []
     assert await client.held() == []
     (past,) = await client.past("trade/history-strategy-orders")
     assert (past["orderId"], past["status"], past["qty"]) == (row["orderId"], "success", "0.01")
+    assert past["triggerType"] == "stopLoss"
     (sold, _bought) = await client.past("trade/history-orders")
     assert (sold["delegateType"], sold["side"]) == ("position_stop_loss_market", "sell")
     await client.adds_up()
@@ -565,7 +602,7 @@ async def test_refusals_have_the_codes_of_unified_accounts_and_change_nothing(
     answer = await client.call("trade/place-order", **order)
     assert (answer.status, answer.code, answer.body["data"]) == (400, code, None), answer
     assert await client.ledger() == before
-    assert (await client.v3("trade/unfilled-orders")).data["list"] is None
+    assert (await client.v3("trade/unfilled-orders")).data["list"] == []
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ def key_info(call: Call) -> object:
         "channelCode": "",
         "channel": "",
         "ips": "",
-        "permType": "read-and-write",
+        "permType": "read_and_write",
         "permissions": ["uta_mgt", "uta_trade"],
         "regisTime": ms(record.created_ns),
     }
@@ -94,6 +94,7 @@ def asset(engine: Engine, account: Account, coin: str) -> Row:
         "available": text(free),
         "debt": "0",
         "locked": text(account.spot.frozen(coin)),
+        "bonus": "0",
     }
 
 
@@ -106,6 +107,7 @@ def totals(engine: Engine, account: Account) -> Row:
             worth += spot.in_usdt(engine.core, coin, account.spot.total(coin)) or ZERO
     gain = funds.isolated_unrealised + funds.crossed_unrealised
     backing, needed = engine.crossed_margins(account, funds)
+    value = sum((times(engine.core.mark(held), held.size) for held in account.positions.values()), ZERO)
     ratio = text(divided(needed, backing)) if needed and backing > 0 else "0"
     return {
         "accountEquity": text(worth),
@@ -119,6 +121,8 @@ def totals(engine: Engine, account: Account) -> Row:
         "imr": text(funds.crossed + account.locked),
         "mgnRatio": ratio,
         "positionMgnRatio": ratio,
+        "positionValue": text(value),
+        "leverage": text(divided(value, worth)) if value and worth > 0 else "0",
     }
 
 
@@ -139,7 +143,7 @@ def funding_assets(call: Call) -> object:
 @signed_get("account/funding-financial-records", 10)
 def funding_records(call: Call) -> object:
     del call
-    return paged([], "id")
+    return paged([], "id", 1)
 
 
 @signed_get("account/max-transferable", 3)
@@ -172,8 +176,10 @@ def fee_rate(call: Call) -> object:
 
 @signed_get("account/all-fee-rate", 3)
 def fee_rates(call: Call) -> object:
-    market = category(call.params).market
-    states = [state for state in call.hub.states.values() if state.market == market]
+    market, symbol = category(call.params).market, call.params.text("symbol").upper()
+    states = [
+        state for state in call.hub.states.values() if state.market == market and symbol in {"", state.symbol}
+    ]
     return [_fees(state) | {"symbol": state.symbol} for state in states]
 
 

@@ -11,7 +11,7 @@ from trader.paper.engine.money import text
 from trader.paper.engine.spot_batch import SpotQuery
 from trader.paper.faces.bitget.calls import Call
 from trader.paper.faces.bitget.shapes import COIN, ms
-from trader.paper.faces.bitget.v3.calls import Category, Row, category, page, paged, signed_get
+from trader.paper.faces.bitget.v3.calls import Category, Row, category, one_more, page, paged, signed_get
 
 _TYPES = {
     BillKind.BUY: "BUY_DEAL",
@@ -50,14 +50,14 @@ def records(call: Call) -> object:
     """Newest first. Deposits belong to no product: they are in ``OTHER``."""
     params, found, asked = call.params, category(call.params), page(call)
     wanted = _Wanted(found, params.text("coin").upper(), params.text("type").upper(), asked.symbol)
-    asked = msgspec.structs.replace(asked, symbol="")
+    limit, asked = asked.limit, msgspec.structs.replace(one_more(asked), symbol="")
     shown: list[tuple[int, Row]] = []
     if found in (Category.FUTURES, Category.OTHER):
         shown += _of_contracts(call, asked, wanted)
     if found in (Category.SPOT, Category.OTHER):
         shown += _of_spot(call, asked, wanted)
     shown.sort(key=lambda item: -item[0])
-    return paged([row for _, row in shown[: asked.limit]], "id")
+    return paged([row for _, row in shown], "id", limit)
 
 
 class _Wanted(msgspec.Struct, frozen=True):

@@ -1,7 +1,6 @@
 """What v3 handlers share: their routes, categories, pages, batches.
 
-A page is ``{"list", "cursor"}``, newest first; ``cursor`` is the id to go on below. An empty one has null
-for both, as the venue sends it.
+A page is ``{"list", "cursor"}``, newest first; ``cursor`` is the id to go on below, null on the last page.
 """
 
 from __future__ import annotations
@@ -9,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import StrEnum
 from functools import wraps
+
+import msgspec
 
 from shared.clock import MILLISECOND
 from shared.errors import VenueRefusedError
@@ -125,9 +126,18 @@ def page(call: Call) -> Query:
     )
 
 
-def paged(rows: list[Row], name: str) -> Row:
-    """``name`` is the key that holds a row's id."""
-    return {"list": rows or None, "cursor": rows[-1][name] if rows else None}
+def one_more(asked: Query) -> Query:
+    """To know whether there is a next page."""
+    return msgspec.structs.replace(asked, limit=asked.limit + 1)
+
+
+def paged(rows: list[Row], name: str, limit: int, empty: list[Row] | None = None) -> Row:
+    """The first ``limit`` of what was asked with one more. ``name`` is the key that holds a row's id.
+
+    ``empty`` is what the venue sends when there is nothing: null by some calls, a list by others.
+    """
+    more = len(rows) > limit
+    return {"list": rows[:limit] or empty, "cursor": rows[limit - 1][name] if more else None}
 
 
 # routes

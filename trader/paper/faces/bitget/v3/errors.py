@@ -33,6 +33,7 @@ _TEXTS = {
     "25230": "The quantity is above what can be opened, {0}",
     "25232": "Reduce-only orders may only reduce the position",
     "25236": "side, posSide and the holding mode do not fit together",
+    "25238": "{0} cannot be changed together",
     "25240": "{0} does not support this",
     "25242": "At most {0} can be taken back",
     "25244": "The price must be a multiple of {0}",

@@ -12,6 +12,7 @@ from trader.paper.faces.bitget.v3 import rows
 from trader.paper.faces.bitget.v3.calls import (
     Category,
     category,
+    one_more,
     optional_category,
     page,
     paged,
@@ -60,7 +61,8 @@ def unfilled(call: Call) -> object:
         and order.created_ns >= asked.since_ns
         and (not asked.until_ns or order.created_ns <= asked.until_ns)
     ]
-    return paged([rows.unfilled(order) for order in shown[: asked.limit]], "orderId")
+    shown = shown[: asked.limit + 1]
+    return paged([rows.unfilled(order) for order in shown], "orderId", asked.limit, [])
 
 
 def _of_spot(asked: Query) -> SpotQuery:
@@ -80,10 +82,10 @@ def history(call: Call) -> object:
     found, asked = category(call.params), page(call)
     ended: list[Order] = []
     if found is Category.FUTURES:
-        ended += call.engine.orders(call.account, asked)
+        ended += call.engine.orders(call.account, one_more(asked))
     elif found is Category.SPOT:
-        ended += call.engine.spot.store.orders(call.account.id, _of_spot(asked))
-    return paged([rows.history(order) for order in ended], "orderId")
+        ended += call.engine.spot.store.orders(call.account.id, _of_spot(one_more(asked)))
+    return paged([rows.history(order) for order in ended], "orderId", asked.limit, [])
 
 
 @signed_get("trade/fills")
@@ -92,9 +94,9 @@ def fills(call: Call) -> object:
     asked = msgspec.structs.replace(page(call), order_id=call.params.number("orderId"))
     shown: list[tuple[int, dict[str, object]]] = []
     if found in (None, Category.FUTURES):
-        shown += [(fill.id, rows.fill(fill)) for fill in call.engine.fills(call.account, asked)]
+        shown += [(fill.id, rows.fill(fill)) for fill in call.engine.fills(call.account, one_more(asked))]
     if found in (None, Category.SPOT):
-        traded = call.engine.spot.store.fills(call.account.id, _of_spot(asked))
+        traded = call.engine.spot.store.fills(call.account.id, _of_spot(one_more(asked)))
         shown += [(fill.id, rows.fill(fill)) for fill in traded]
     shown.sort(key=lambda item: -item[0])
-    return paged([row for _, row in shown[: asked.limit]], "execId")
+    return paged([row for _, row in shown], "execId", asked.limit)

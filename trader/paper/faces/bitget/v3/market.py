@@ -43,7 +43,9 @@ class _Prices(StrEnum):
 
 
 @public("public/time")
+@public("market/time")
 def server_time(call: Call) -> object:
+    """Clients ask under both names."""
     return {"serverTime": str(call.wall.now_ms())}
 
 
@@ -226,7 +228,7 @@ def trades(call: Call) -> object:
             "size": text(trade.size),
             "side": trade.side,
             "ts": str(trade.ts_ns // MILLISECOND),
-            "isRPI": "no",
+            "isRPI": "NO",
         }
         for trade in newest
     ]

@@ -10,7 +10,7 @@ from shared.domain.order import OrderType, PositionSide, Side
 from shared.errors import VenueRefusedError
 from trader.paper.engine import legs
 from trader.paper.engine.accounts import Account
-from trader.paper.engine.legs import Leg
+from trader.paper.engine.legs import KEEP, Leg, LegChange
 from trader.paper.engine.model import (
     Force,
     MarginMode,
@@ -23,6 +23,8 @@ from trader.paper.engine.model import (
     closed_by,
     opened_by,
 )
+from trader.paper.engine.modifying import Change
+from trader.paper.engine.money import ZERO
 from trader.paper.engine.refusals import Refused
 from trader.paper.engine.spot_model import NewSpotOrder, SpotOrder
 from trader.paper.faces.bitget.calls import Call
@@ -104,6 +106,14 @@ def leg(params: Params, name: str, word: str) -> Leg:
         execute=params.need_decimal(f"{name}LimitPrice") if limit else None,
         reference=params.choice(f"{name}TriggerBy", Trigger, Trigger.MARKET).reference,
     )
+
+
+def leg_change(params: Params, name: str, word: str) -> LegChange:
+    """What is left out stays."""
+    found = leg(params, name, word)
+    if found.trigger is None:
+        return KEEP
+    return LegChange(trigger=found.trigger, execute=found.execute or ZERO, reference=found.reference)
 
 
 def preset(params: Params) -> Preset:
@@ -198,6 +208,11 @@ def pending(call: Call, params: Params) -> Order:
 def _modify(call: Call, params: Params) -> Row:
     """The order keeps its id. ``autoCancel`` yes: one that cannot be changed is cancelled."""
     size, price = params.decimal("qty"), params.decimal("price")
+    profit, loss = leg_change(params, "tp", "takeProfit"), leg_change(params, "sl", "stopLoss")
+    if (profit, loss) != (KEEP, KEEP):
+        if size is not None or price is not None:
+            raise refusal("25238", "qty, price, takeProfit, stopLoss")
+        return _protect(call, params, profit, loss)
     if size is None and price is None:
         raise refusal("400172", "qty, price")
     cancels, order = params.flag("autoCancel"), pending(call, params)
@@ -217,6 +232,16 @@ def _modify(call: Call, params: Params) -> Row:
             _cancel_one(call, order)
         raise
     return rows.placed(order)
+
+
+def _protect(call: Call, params: Params, profit: LegChange, loss: LegChange) -> Row:
+    """Other protection for an order that has not traded; the order stands where it stood."""
+    order = pending(call, params)
+    if isinstance(order, SpotOrder):
+        raise refusal("25593")
+    if order.closing:
+        raise refusal("25612")
+    return rows.placed(call.engine.modify(call.account, order, Change(profit=profit, loss=loss)))
 
 
 @signed_post("trade/modify-order")

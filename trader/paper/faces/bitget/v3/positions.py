@@ -11,6 +11,7 @@ from trader.paper.faces.bitget.v3.calls import (
     Category,
     Row,
     category,
+    one_more,
     page,
     paged,
     signed_get,
@@ -49,8 +50,8 @@ def current(call: Call) -> object:
 @signed_get("position/history-position")
 def history(call: Call) -> object:
     found, asked = category(call.params), page(call)
-    closed = call.engine.closed(call.account, asked) if found is Category.FUTURES else []
-    return paged([rows.closed(position) for position in closed], "positionId")
+    closed = call.engine.closed(call.account, one_more(asked)) if found is Category.FUTURES else []
+    return paged([rows.closed(position) for position in closed], "positionId", asked.limit)
 
 
 @signed_get("position/adlRank", 1)

@@ -115,7 +115,8 @@ def account_row(engine: Engine, account: Account) -> Row:
 
 
 def _coin(asset: Row) -> Row:
-    return {name: value for name, value in asset.items() if name != "debt"} | {"debts": "0", "borrow": "0"}
+    shown = {name: value for name, value in asset.items() if name not in {"debt", "bonus"}}
+    return shown | {"debts": "0", "borrow": "0"}
 
 
 def position_rows(engine: Engine, account: Account, positions: list[Position]) -> list[Row]:
@@ -202,10 +203,13 @@ def order_row(order: Order) -> Row:
 
 
 def fill_row(fill: Fill | SpotFill) -> Row:
+    """The list over REST spells ``isRPI`` in capitals and names the position another way."""
     row = rows.fill(fill)
-    del row["createdTime"]
+    for name in ("createdTime", "posSide"):
+        del row[name]
     return row | {
         "category": str(row["category"]).lower(),
+        "isRPI": "no",
         "execTime": ms(fill.ns),
         "holdSide": fill.position_side.value if isinstance(fill, Fill) else "",
     }
@@ -213,7 +217,9 @@ def fill_row(fill: Fill | SpotFill) -> Row:
 
 def strategy_row(account: Account, halves: list[Plan]) -> Row:
     """What the list over REST shows, with the trade that it will make."""
-    first, row = halves[0], strategyrows.row(account, halves)
+    first, listed = halves[0], strategyrows.row(account, halves)
+    row: Row = dict.fromkeys(("triggerBy", "triggerPrice", "triggerOrderType", "triggerOrderPrice"), "")
+    row |= {name: "" if value is None else value for name, value in listed.items() if name != "marginMode"}
     trade = exit_side(first.side) if first.trade is None else first.trade
     return row | {
         "category": str(row["category"]).lower(),

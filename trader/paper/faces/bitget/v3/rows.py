@@ -200,11 +200,12 @@ def fill(fill: Fill | SpotFill) -> Row:
         "execValue": text(fill.value),
         "tradeScope": "taker" if fill.taker else "maker",
         "tradeSide": "open" if isinstance(fill, SpotFill) else trade_side(fill),
+        "posSide": "" if isinstance(fill, SpotFill) else fill.position_side.value,
         "feeDetail": fee_detail(fill.fee_coin if isinstance(fill, SpotFill) else COIN, fill.fee),
         "createdTime": ms(fill.ns),
         "updatedTime": ms(fill.ns),
         "execPnl": "0" if isinstance(fill, SpotFill) else text(fill.profit),
-        "isRPI": "no",
+        "isRPI": "NO",
     }
 
 

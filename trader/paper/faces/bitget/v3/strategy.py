@@ -10,7 +10,6 @@ from trader.paper.engine import conditional, legs
 from trader.paper.engine.accounts import Account
 from trader.paper.engine.batch import PlanQuery
 from trader.paper.engine.conditional import NewTrigger
-from trader.paper.engine.legs import LegChange
 from trader.paper.engine.model import Plan, PlanKind, PlanState, PositionMode, Preset, closed_by
 from trader.paper.engine.money import ZERO
 from trader.paper.engine.protection import Change, NewPlan
@@ -28,7 +27,7 @@ from trader.paper.faces.bitget.v3.calls import (
     which,
 )
 from trader.paper.faces.bitget.v3.errors import refusal
-from trader.paper.faces.bitget.v3.orders import Direction, Trigger, leg, margin_mode, preset
+from trader.paper.faces.bitget.v3.orders import Direction, Trigger, leg, leg_change, margin_mode, preset
 
 _LEGS = (
     ("tp", "takeProfit", PlanKind.POS_PROFIT, PlanKind.PROFIT),
@@ -207,7 +206,7 @@ def _modify_trigger(call: Call, plan: Plan, params: Params) -> None:
         raise refusal("400172", "triggerOrderType")
     trigger = params.decimal("triggerPrice")
     reference = params.choice("triggerBy", Trigger).reference if params.text("triggerBy") else None
-    profit, loss = (_leg_change(params, name, word) for name, word, *_ in _LEGS)
+    profit, loss = (leg_change(params, name, word) for name, word, *_ in _LEGS)
     wanted = conditional.Change(
         size=params.decimal("qty"),
         price=params.decimal("triggerOrderPrice") if old is OrderType.LIMIT else None,
@@ -218,13 +217,6 @@ def _modify_trigger(call: Call, plan: Plan, params: Params) -> None:
     if wanted == conditional.Change(preset=plan.preset):
         raise refusal("25600")
     call.engine.modify_trigger(call.account, plan, wanted)
-
-
-def _leg_change(params: Params, name: str, word: str) -> LegChange:
-    found = leg(params, name, word)
-    if found.trigger is None:
-        return LegChange()
-    return LegChange(trigger=found.trigger, execute=found.execute or ZERO, reference=found.reference)
 
 
 @signed_post("trade/cancel-strategy-order")
@@ -261,18 +253,18 @@ def history(call: Call) -> object:
     """What was executed, failed or was cancelled."""
     found, kinds, asked = category(call.params), _wanted_kinds(call), page(call)
     if found is not Category.FUTURES:
-        return paged([], "orderId")
+        return paged([], "orderId", 1, [])
     query = PlanQuery(
         symbol=asked.symbol,
         before=asked.before,
         since_ns=asked.since_ns,
         until_ns=asked.until_ns,
-        limit=2 * asked.limit,
+        limit=2 * asked.limit + 2,
         kinds=kinds,
     )
     shown = []
     for plan in call.engine.plans(call.account, query):
         halves = strategyrows.whole(call.engine, call.account, plan)
         if plan is halves[0] and strategyrows.status(halves) is not PlanState.LIVE:
-            shown.append(strategyrows.row(call.account, halves))
-    return paged(shown[: asked.limit], "orderId")
+            shown.append(strategyrows.row(call.account, halves) | strategyrows.fired(halves))
+    return paged(shown, "orderId", asked.limit, [])

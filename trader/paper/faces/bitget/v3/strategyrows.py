@@ -64,8 +64,10 @@ def row(account: Account, halves: list[Plan]) -> Row:
         "clientOid": first.client_id,
         "category": CATEGORIES[FUTURES].value,
         "symbol": first.symbol,
+        "type": "tpsl" if first.kind.protects else "trigger",
         "qty": _size(account, halves),
         "posSide": first.side.value,
+        "marginMode": first.margin_mode.value,
         "status": _STATUS[status(halves)],
     }
     return (
@@ -76,6 +78,14 @@ def row(account: Account, halves: list[Plan]) -> Row:
             "updatedTime": ms(max(plan.updated_ns for plan in halves)),
         }
     )
+
+
+def fired(halves: list[Plan]) -> Row:
+    """Which half was executed, if one was."""
+    for plan in halves:
+        if plan.kind.protects and plan.state is PlanState.EXECUTED:
+            return {"triggerType": "takeProfit" if plan.kind.takes_profit else "stopLoss"}
+    return {}
 
 
 def _size(account: Account, halves: list[Plan]) -> str:
@@ -102,12 +112,14 @@ def _protection(halves: list[Plan]) -> Row:
     words |= {f"{name}OrderType": "market" for name in ("tp", "sl")}
     shown = {name: value for name, value in legs_of(legs.preset_of(profit, loss)).items() if value != ""}
     empty: Row = dict.fromkeys(("takeProfit", "stopLoss", "tpLimitPrice", "slLimitPrice"), "")
-    nothing: Row = dict.fromkeys(("triggerBy", "triggerPrice", "triggerOrderType", "triggerOrderPrice"), "")
-    return words | empty | shown | nothing
+    return words | empty | shown
 
 
 def _trigger(plan: Plan) -> Row:
-    return legs_of(plan.preset) | {
+    """The words of a half that is not there are null."""
+    carried = legs_of(plan.preset)
+    words = ("tpTriggerBy", "slTriggerBy", "tpOrderType", "slOrderType")
+    return {name: value or (None if name in words else "") for name, value in carried.items()} | {
         "triggerBy": TRIGGERS[plan.reference],
         "triggerPrice": text(plan.trigger),
         "triggerOrderType": "market" if plan.execute is None else "limit",
