@@ -14,6 +14,8 @@ from kestrel import console, credentials, status
 from kestrel.database import transaction
 from shared import vault
 from shared.db import accounts, preferences, users
+from shared.domain.account import AccountKind, Mode
+from shared.domain.instrument import Venue
 from shared.errors import UsageError
 from shared.rules import preferences as rules
 from shared.settings import Settings, load
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 DEFAULT_BALANCE = "10000"
 LARGEST_BALANCE = Decimal(10) ** 12
+#: What an account is when nobody said and the exchange cannot be asked.
+DEFAULT_KINDS = {Venue.BITGET.value: AccountKind.CLASSIC.value, Venue.BINANCE.value: AccountKind.USDM.value}
 
 
 class NewAccount(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,7 +36,8 @@ class NewAccount(msgspec.Struct, frozen=True, kw_only=True):
 
     user: str
     venue: str
-    kind: str
+    kind: str | None
+    """None = what the key is."""
     mode: str
     label: str
     balance: str | None
@@ -83,33 +88,57 @@ def add_account(new: NewAccount) -> None:
     """Seal the keys to the trader and store them; a paper account is made on the exchange first."""
     settings = load()
     balance = _balance(new)
+    kind = new.kind or DEFAULT_KINDS[new.venue]
     with transaction(settings) as session:
-        _check_new(session, new)  # before anybody types a secret, or an account is made at the exchange
-    held = credentials.read(new.secret_file) if balance is None else _make_paper(settings, new, balance)
+        # before anybody types a secret, or an account is made at the exchange
+        _check_new(session, new, kind if balance is not None else new.kind)
+    if balance is None:
+        held = credentials.read(new.secret_file)
+        kind = _kind_of_key(settings, new.venue, new.mode, new.kind, held) or kind
+    else:
+        held = _make_paper(settings, new, kind, balance)
     vault.ensure_keys(settings.home)
     with transaction(settings) as session:
         account = accounts.add(
             session,
             new.user,
             venue=new.venue,
-            kind=new.kind,
+            kind=kind,
             mode=new.mode,
             label=new.label,
             credentials=held,
             public_key=vault.public_key(settings.home),
             actor=actor(),
         )
-    console.line(f"account {account.id} added: {new.user}, {new.venue} {new.kind}, {new.mode}, {new.label}")
+    console.line(f"account {account.id} added: {new.user}, {new.venue} {kind}, {new.mode}, {new.label}")
     if new.mode == "live":
         console.complain("live accounts trade only with KESTREL_LIVE=1, under `kestrel trade`")
 
 
-def _check_new(session: Session, new: NewAccount) -> None:
-    wanted = (new.venue, new.kind, new.mode, new.label)
+def _kind_of_key(
+    settings: Settings, venue: str, mode: str, told: str | None, held: Credentials
+) -> str | None:
+    """What the exchange says the key is, or None when it cannot be asked; people are told where they erred."""
+    if venue != Venue.BITGET.value:
+        return None
+    from kestrel import keykind
+
+    found, trouble = keykind.ask(settings, Mode(mode), held)
+    if found is None:
+        console.complain(f"which kind of account this key is for could not be asked: {trouble}")
+        return None
+    if told is not None and told != found.value:
+        console.complain(f"this key belongs to a {found.value} account, not to a {told} one: corrected")
+    return found.value
+
+
+def _check_new(session: Session, new: NewAccount, kind: str | None) -> None:
+    """Refuse a user who is not there, and a label that is taken; of what kind a key is may turn out later."""
+    wanted = (new.venue, kind, new.mode, new.label)
     for known in accounts.list_all(session, new.user):
         if (known.venue, known.kind, known.mode, known.label) == wanted:
             raise UsageError(
-                f"{new.user} has a {new.mode} account {new.label!r} at {new.venue} {new.kind} already:"
+                f"{new.user} has a {new.mode} account {new.label!r} at {new.venue} {kind} already:"
                 " give another --label"
             )
 
@@ -129,12 +158,12 @@ def _balance(new: NewAccount) -> Decimal | None:
     return balance
 
 
-def _make_paper(settings: Settings, new: NewAccount, balance: Decimal) -> Credentials:
+def _make_paper(settings: Settings, new: NewAccount, kind: str, balance: Decimal) -> Credentials:
     from kestrel.control import Control
 
     async def make() -> Credentials:
         async with Control(status.paper_url(settings)) as control:
-            made = await control.create_account(balance, f"{new.user}/{new.label}", new.kind)
+            made = await control.create_account(balance, f"{new.user}/{new.label}", kind)
         return vault.Credentials(key=made.key, secret=made.secret, passphrase=made.passphrase)
 
     return asyncio.run(make())
@@ -152,16 +181,22 @@ def list_accounts(user: str | None, *, as_json: bool) -> None:
 
 
 def set_account(
-    account: int, *, state: str | None, reason: str, keys: bool, secret_file: Path | None
+    account: int, *, state: str | None, reason: str, kind: str | None, keys: bool, secret_file: Path | None
 ) -> None:
-    """Change an account's state, its API keys, or both in one transaction."""
-    if state is None and not keys:
-        raise UsageError("say what to change: --state armed|paused|disabled, or --keys for new API keys")
+    """Change an account's state, its API keys, its kind, or all in one transaction."""
+    if state is None and kind is None and not keys:
+        raise UsageError(
+            "say what to change: --state armed|paused|disabled, --keys for new API keys, or --kind"
+        )
     settings = load()
     with transaction(settings) as session:
-        accounts.get(session, account)  # before anybody types a secret
+        known = accounts.get(session, account)  # before anybody types a secret
     held = credentials.read(secret_file) if keys else None
+    if held is not None:
+        kind = _kind_of_key(settings, known.venue, known.mode, kind, held) or kind
     with transaction(settings) as session:
+        if kind is not None and kind != known.kind:
+            accounts.set_kind(session, account, kind, actor=actor())
         if held is not None:
             public_key = vault.public_key(settings.home)
             accounts.set_credentials(session, account, held, public_key, actor=actor())
@@ -169,6 +204,8 @@ def set_account(
             accounts.set_state(session, account, state, reason, actor=actor())
     if held is not None:
         console.line(f"account {account} has new keys")
+    if kind is not None and kind != known.kind:
+        console.line(f"account {account} is a {kind} account now")
     if state is not None:
         console.line(f"account {account} is {state}")
 

@@ -211,9 +211,14 @@ class World:
 
     # Our side
 
-    def person(self, name: str, balance: str = "10000", **chosen: str) -> Person:
-        """A user with a paper account on the exchange; ``chosen`` are listing preferences."""
-        made = self.control("POST", "accounts", kind="classic", balance=balance, label=name)
+    def person(
+        self, name: str, balance: str = "10000", *, kind: str = "classic", stored: str = "", **chosen: str
+    ) -> Person:
+        """A user with a paper account on the exchange; ``chosen`` are listing preferences.
+
+        ``stored``: the kind that we believe it to be of, if another one.
+        """
+        made = self.control("POST", "accounts", kind=kind, balance=balance, label=name)
         self._keys[name] = made
         source = engine(self.database_url, pooled=False)
         with session_of(source) as session:
@@ -222,7 +227,7 @@ class World:
                 session,
                 name,
                 venue="bitget",
-                kind="classic",
+                kind=stored or kind,
                 mode="paper",
                 label="main",
                 credentials=vault.Credentials(made["key"], made["secret"], made["passphrase"]),
