@@ -63,7 +63,8 @@ def test_a_push_has_the_keys_and_types_of_the_samples(answers: Answers, channel:
 
 
 def test_every_difference_is_about_something_that_exists() -> None:
-    names = set(TABLE["rest"]) | set(TABLE["v3"]) | set(TABLE["ws"])
+    parts = ("rest", "v3", "ws", "v3_ws", "binance", "binance_ws")
+    names = {name for part in parts for name in TABLE[part]}
     places: dict[str, set[tuple[str, str]]] = defaultdict(set)
     for entry in DIFFERENCES:
         assert set(entry) == {"in", "places", "what", "why"}

@@ -1,8 +1,10 @@
 """Makes ``wire_shapes.json`` from the samples of the reference: ``python -m tests.conformance.wire_table``.
 
-The table holds the shape of ``data`` per REST call and of a pushed row per channel, so that the tests need no
-reference folder. Sources: ``wire_samples/bitget.json`` (payloads of a third client's tests) and the payload comments
-of ccxt, where they name a classic call; calls that bitget.md describes and no sample shows are written below.
+The table holds the shape of an answer per REST call (of Bitget's ``data``, of Binance's whole answer) and of a pushed
+row per channel or event, so that the tests need no reference folder. Sources: ``wire_samples/bitget.json`` and
+``wire_samples/binance_usdm.json`` (payloads of a third client's tests) and the payload comments of ccxt; calls that
+bitget.md describes and no sample shows are written below. Events of Binance are called by their ``e``; the two kinds of
+books, which share one, are told apart by their stream.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ HERE = Path(__file__).parent
 TABLE = HERE / "wire_shapes.json"
 SAMPLES = HERE.parents[1].parent / "shared" / "reference" / "wire_samples"
 
-MIX, SPOT, V3 = "/api/v2/mix", "/api/v2/spot", "/api/v3"
+MIX, SPOT, V3, FAPI = "/api/v2/mix", "/api/v2/spot", "/api/v3", "/fapi/v1"
 
 #: Calls of the samples that bitget.md §4-12 does not describe: this exchange has no money that comes or goes.
 OUTSIDE = frozenset(
@@ -48,6 +50,24 @@ OUTSIDE_V3 = frozenset(
         *(f"GET {V3}/market/{name}" for name in ("index-components", "margin-loans", "proof-of-reserves")),
     }
 )  # fmt: skip
+
+#: Of Binance: downloads, conversions, several assets, the premium's candles.
+OUTSIDE_BINANCE = frozenset(
+    {
+        *(f"GET {FAPI}/{kind}/asyn{end}" for kind in ("order", "trade", "income") for end in ("", "/id")),
+        *(f"GET {FAPI}/{name}" for name in (
+            "assetIndex", "indexInfo", "constituents", "insuranceBalance", "premiumIndexKlines",
+            "convert/orderStatus",
+        )),
+        *(f"POST {FAPI}/{name}" for name in ("feeBurn", "convert/acceptQuote", "convert/getQuote")),
+    }
+)  # fmt: skip
+#: It has nothing to change here: one asset, and the same setting is refused (-4171).
+UNCHANGEABLE = frozenset({f"POST {FAPI}/multiAssetsMargin"})
+#: Events that have no cause here: baskets, grids, several assets, a warning before a liquidation.
+OUTSIDE_EVENTS = frozenset(
+    {"assetIndexUpdate", "compositeIndex", "contractInfo", "GRID_UPDATE", "STRATEGY_UPDATE", "MARGIN_CALL"}
+)
 
 #: ccxt's payload comments: function, number of the sample, call. Whole envelopes, so that ``data`` is meant.
 CCXT_REST: tuple[tuple[str, int, str], ...] = (
@@ -141,6 +161,13 @@ CCXT_V3: tuple[tuple[str, int, str], ...] = (
 )
 #: ccxt shows these rows without an envelope: pairs and contracts are in one call.
 CCXT_V3_ROWS = tuple(("fetch_uta_markets", number, f"GET {V3}/market/instruments") for number in (0, 2))
+CCXT_V3_WS = (
+    ("handle_ohlcv", 1),
+    ("handle_positions", 0),
+    ("handle_order", 3),
+    ("handle_my_trades", 2),
+    ("handle_balance", 3),
+)
 #: ccxt shows these rows without their push.
 CCXT_WS_ROWS = (("parse_ws_position", 0, "USDT-FUTURES positions"),)
 
@@ -157,7 +184,7 @@ def table(samples: Path = SAMPLES) -> dict[str, Any]:
     """The content of ``wire_shapes.json``."""
     read = {
         name: json.loads((samples / f"{name}.json").read_text())
-        for name in ("bitget", "ccxt_comments_bitget", "ccxt_comments_bitget_ws")
+        for name in ("bitget", "ccxt_comments_bitget", "ccxt_comments_bitget_ws", "binance_usdm")
     }
     refused: set[str] = set()
     data: dict[str, list[Any]] = defaultdict(list)
@@ -178,25 +205,39 @@ def table(samples: Path = SAMPLES) -> dict[str, Any]:
     for function, number, call in CCXT_V3_ROWS:
         unified[call].append([comments[function][number]["sample"]])
     rest = {call: shapes.encode(shapes.of(values)) for call, values in sorted(data.items())}
+    binance: dict[str, list[Any]] = defaultdict(list)
+    for sample in read["binance_usdm"]["rest"]:
+        call = f"{sample['method']} {sample['path']}"
+        if sample["path"].startswith("/fapi/") and call not in OUTSIDE_BINANCE | UNCHANGEABLE:
+            binance[call].append(sample["response"])
+    rows = _rows(read)
     return {
         "v3": {call: shapes.encode(shapes.of(values)) for call, values in sorted(unified.items())},
         "rest": dict(sorted((rest | DESCRIBED).items())),
         "refused": sorted(refused),
-        "ws": {name: shapes.encode(shapes.of(rows)) for name, rows in sorted(_rows(read).items())},
+        "refused_binance": sorted(OUTSIDE_BINANCE),
+        "ws": _encoded({name: found for name, found in rows.items() if not name.startswith("v3 ")}),
+        "v3_ws": _encoded({name: found for name, found in rows.items() if name.startswith("v3 ")}),
+        "binance": _encoded(binance),
+        "binance_ws": _encoded(_events(read["binance_usdm"]["ws"])),
     }
 
 
+def _encoded(values: dict[str, list[Any]]) -> dict[str, Any]:
+    return {name: shapes.encode(shapes.of(found)) for name, found in sorted(values.items())}
+
+
 def _rows(read: dict[str, Any]) -> dict[str, list[Any]]:
-    """Pushed rows per "instType channel"."""
+    """Pushed rows per "instType channel", of unified accounts per "v3 topic"."""
     rows: dict[str, list[Any]] = defaultdict(list)
     for sample in read["bitget"]["ws"]:
-        if sample["name"].startswith("Unified") or sample["name"].endswith("Concurrent"):
-            continue  # another protocol; and rows that were cut short to be told apart
+        if sample["name"].endswith("Concurrent"):
+            continue  # rows that were cut short to be told apart
         for frame in sample["frames"]:
             if frame["dir"] == "server-push":
                 _push(rows, frame["frame"])
     comments = read["ccxt_comments_bitget_ws"]["byFunction"]
-    for function, number in CCXT_WS:
+    for function, number in CCXT_WS + CCXT_V3_WS:
         _push(rows, comments[function][number]["sample"])
     for function, number, name in CCXT_WS_ROWS:
         rows[name].append(comments[function][number]["sample"])
@@ -204,23 +245,53 @@ def _rows(read: dict[str, Any]) -> dict[str, list[Any]]:
 
 
 def _push(rows: dict[str, list[Any]], message: dict[str, Any]) -> None:
-    arg, channel = message["arg"], message["arg"]["channel"]
-    for prefix, name in (("candle", "candle"), ("books", "books")):
-        channel = name if channel.startswith(prefix) else channel
-    found = rows[f"{arg['instType']} {channel}"]
-    # a candle is a row of its own, other pushes are lists of objects
-    found.extend([row] if isinstance(row, list) else row for row in message["data"])
+    found, data = rows[channel_of(message["arg"])], message["data"]
+    # a candle is a row of its own, other pushes are lists of objects, and one is an object
+    found.extend(
+        [row] if isinstance(row, list) else row for row in (data if isinstance(data, list) else [data])
+    )
+
+
+def channel_of(arg: dict[str, Any]) -> str:
+    """What the table calls a channel: books of any depth are one, and candles of any length."""
+    if "topic" in arg:
+        return f"v3 {'books' if arg['topic'].startswith('books') else arg['topic']}"
+    channel = str(arg["channel"])
+    for name in ("candle", "books"):
+        channel = name if channel.startswith(name) else channel
+    return f"{arg['instType']} {channel}"
+
+
+def _events(samples: list[dict[str, Any]]) -> dict[str, list[Any]]:
+    events: dict[str, list[Any]] = defaultdict(list)
+    for sample in samples:
+        for frame in sample["frames"]:
+            if frame["dir"] != "server-push" or sample["name"].endswith("Concurrent"):
+                continue
+            stream, data = frame["frame"]["stream"], frame["frame"]["data"]
+            if isinstance(data, dict) and data["e"] not in OUTSIDE_EVENTS:
+                events[event_of(stream, data)].append(data)
+    return events
+
+
+def event_of(stream: str, data: dict[str, Any]) -> str:
+    """What the table calls an event of Binance."""
+    partial = data["e"] == "depthUpdate" and "@depth" in stream and stream.split("@depth")[1][:1].isdigit()
+    return f"{data['e']}{' partial' if partial else ''}"
 
 
 def text() -> str:
     """One line per call, channel and refused call."""
     made = table()
     lines = ["{"]
-    for part in ("rest", "v3", "ws"):
+    for part in ("rest", "v3", "ws", "v3_ws", "binance", "binance_ws"):
         rows = [f"  {json.dumps(name)}: {json.dumps(shape)}" for name, shape in made[part].items()]
         lines.append(f' "{part}": {{\n' + ",\n".join(rows) + "\n },")
-    lines.append(' "refused": [\n' + ",\n".join(f"  {json.dumps(call)}" for call in made["refused"]) + "\n ]")
-    return "\n".join([*lines, "}"]) + "\n"
+    lists = [
+        f' "{part}": [\n' + ",\n".join(f"  {json.dumps(call)}" for call in made[part]) + "\n ]"
+        for part in ("refused", "refused_binance")
+    ]
+    return "\n".join([*lines, ",\n".join(lists), "}"]) + "\n"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""One probe per kind of fault: a real client meets it, and says what it saw. Shared by the command and the tests."""
+"""One probe per kind of fault: a real client meets it on any face, and says what it saw. Shared by the command and the tests."""
 
 from __future__ import annotations
 
@@ -11,16 +11,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from shared import clock
-from tests.trader.paper.client import FUTURES, Client, Socket
+from tests.trader.paper.client import Client, Socket
+from tests.verify.fault_faces import ClassicFace, Ear, Face, Request, settled
 
-PLACE = "/api/v2/mix/order/place-order"
-DETAIL = "/api/v2/mix/order/detail"
-PENDING = "/api/v2/mix/order/orders-pending"
-POSITIONS = "/api/v2/mix/position/all-position"
+PLACE = ClassicFace.place
+PENDING = ClassicFace.pending
+TIME = ClassicFace.time
 CANCEL_ALL = "/api/v2/mix/order/cancel-all-orders"
-TIME = "/api/v2/public/time"
-TICKER = f"/api/v2/mix/market/ticker?symbol=BTCUSDT&productType={FUTURES}"
-BTC = {"symbol": "BTCUSDT", "productType": FUTURES}
+BTC = {"symbol": "BTCUSDT", "productType": "USDT-FUTURES"}
 _NOTHING_S = 0.12
 _SOON_S = 5.0
 
@@ -28,22 +26,25 @@ _SOON_S = 5.0
 class Raw:
     """One TCP connection and the bytes on it."""
 
-    def __init__(self, client: Client, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.client = client
+    def __init__(self, face: Face, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.face = face
         self.reader = reader
         self.writer = writer
 
-    async def send(self, method: str, path: str, body: str = "", *, signed: bool = False) -> None:
-        headers = self.client.headers(method, path, body) if signed else {}
-        lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1", f"Content-Length: {len(body)}"]
-        lines += [f"{name}: {value}" for name, value in headers.items()]
-        self.writer.write("\r\n".join([*lines, "", body]).encode())
+    async def write(self, request: Request) -> None:
+        lines = [f"{request.method} {request.target} HTTP/1.1", "Host: 127.0.0.1"]
+        lines += [f"Content-Length: {len(request.body)}"]
+        lines += [f"{name}: {value}" for name, value in request.headers.items()]
+        self.writer.write("\r\n".join([*lines, "", request.body]).encode())
         await self.writer.drain()
+
+    async def send(self, method: str, path: str) -> None:
+        """Unsigned and without a body."""
+        await self.write(Request(method, path, "", {}))
 
     async def order(self, client_id: str) -> None:
         """A resting limit order far below the market."""
-        body = json.dumps(BTC | resting(client_id))
-        await self.send("POST", PLACE, body, signed=True)
+        await self.write(self.face.request("POST", self.face.place, self.face.resting(client_id)))
 
     async def answer(self) -> tuple[int, dict[str, str], bytes]:
         """Status, headers (lower case) and as many bytes as Content-Length promises."""
@@ -67,6 +68,7 @@ class Raw:
 
 
 def resting(client_id: str) -> dict[str, object]:
+    """A classic account's resting order without its symbol."""
     return {
         "marginMode": "isolated", "marginCoin": "USDT", "side": "buy", "orderType": "limit", "size": "0.001",
         "price": "30000", "clientOid": client_id,
@@ -82,11 +84,14 @@ class Fault:
 
 
 class Bench:
-    """An exchange to probe: one account, with or without TLS."""
+    """An exchange to probe through one face: one account, with or without TLS."""
 
-    def __init__(self, client: Client, context: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, client: Client, context: ssl.SSLContext | None = None, face: type[Face] = ClassicFace
+    ) -> None:
         self.client = client
         self.context = context
+        self.face = face(client)
         self._count = 0
         self._open: list[asyncio.StreamWriter] = []
 
@@ -98,7 +103,7 @@ class Bench:
         url = urlsplit(self.client.ready["rest"])
         reader, writer = await asyncio.open_connection(url.hostname, url.port, ssl=self.context)
         self._open.append(writer)
-        return Raw(self.client, reader, writer)
+        return Raw(self.face, reader, writer)
 
     @asynccontextmanager
     async def fault(
@@ -152,8 +157,7 @@ class Bench:
         await self.close()
         async with self.client.session.delete(self.client.ready["control"] + "/faults"):
             pass
-        await self.client.post(CANCEL_ALL, productType=FUTURES)
-        await self.client.post("/api/v2/mix/order/close-positions", productType=FUTURES)
+        await self.face.clean()
 
 
 Probe = Callable[[Bench], Awaitable[str]]
@@ -161,18 +165,18 @@ Probe = Callable[[Bench], Awaitable[str]]
 
 async def delay(bench: Bench) -> str:
     raw, name, began = await bench.raw(), bench.name(), clock.monotonic_ns()
-    async with bench.fault("delay", {"path": PLACE}, before_ms=80, jitter_ms=20, seed=1):
+    async with bench.fault("delay", {"path": bench.face.place}, before_ms=80, jitter_ms=20, seed=1):
         await raw.order(name)
         assert await raw.silent() or clock.monotonic_ns() - began >= 80 * clock.MILLISECOND
     before = bench.name()
-    async with bench.fault("delay", {"path": PLACE}, before_ms=30_000):
+    async with bench.fault("delay", {"path": bench.face.place}, before_ms=30_000):
         await raw.answer()
         await raw.order(before)
         assert await raw.silent()
         assert not await bench.there(before)
     await raw.answer()
     after = bench.name()
-    async with bench.fault("delay", {"path": PLACE}, after_ms=30_000):
+    async with bench.fault("delay", {"path": bench.face.place}, after_ms=30_000):
         await raw.order(after)
         await bench.eventually(after)
         assert await raw.silent()
@@ -182,12 +186,12 @@ async def delay(bench: Bench) -> str:
 
 async def drop_request(bench: Bench) -> str:
     name = bench.name()
-    async with bench.fault("drop_request", {"path": PLACE}, then="close"):
+    async with bench.fault("drop_request", {"path": bench.face.place}, then="close"):
         raw = await bench.raw()
         await raw.order(name)
         assert await raw.end() == b""
     hanging = await bench.raw()
-    async with bench.fault("drop_request", {"path": PLACE}, then="hang"):
+    async with bench.fault("drop_request", {"path": bench.face.place}, then="hang"):
         await hanging.order(name)
         assert await hanging.silent()
     assert await hanging.end() == b""
@@ -197,13 +201,13 @@ async def drop_request(bench: Bench) -> str:
 
 async def answer_lost(bench: Bench) -> str:
     first, second = bench.name(), bench.name()
-    async with bench.fault("answer_lost", {"path": PLACE}):
+    async with bench.fault("answer_lost", {"path": bench.face.place}):
         raw = await bench.raw()
         await raw.order(first)
         assert await raw.end() == b""
         assert await bench.there(first)
     hanging = await bench.raw()
-    async with bench.fault("answer_lost", {"path": PLACE}, then="hang"):
+    async with bench.fault("answer_lost", {"path": bench.face.place}, then="hang"):
         await hanging.order(second)
         await bench.eventually(second)
         assert await hanging.silent()
@@ -212,39 +216,40 @@ async def answer_lost(bench: Bench) -> str:
 
 async def duplicate_answer(bench: Bench) -> str:
     raw = await bench.raw()
-    async with bench.fault("duplicate_answer", {"path": TIME}):
-        await raw.send("GET", TIME)
+    async with bench.fault("duplicate_answer", {"path": bench.face.time}):
+        await raw.send("GET", bench.face.time)
         first, second = await raw.answer(), await raw.answer()
     assert first == second
-    await raw.send("GET", TIME)
+    await raw.send("GET", bench.face.time)
     assert (await raw.answer())[0] == 200
     return f"{len(first[2])} bytes of body twice on one connection, which goes on"
 
 
 async def status(bench: Bench) -> str:
     raw, name = await bench.raw(), bench.name()
-    async with bench.fault("status", {"path": PLACE}, status=502):
+    async with bench.fault("status", {"path": bench.face.place}, status=502):
         await raw.order(name)
         code, headers, body = await raw.answer()
         assert (code, headers["content-type"].partition(";")[0]) == (502, "text/html")
         assert body.startswith(b"<html>")
         assert not await bench.there(name)
-    async with bench.fault("status", {"path": PLACE}, status=429, code="429", retry_after_s=3):
+    face = bench.face
+    async with bench.fault("status", {"path": face.place}, status=429, code=face.throttled, retry_after_s=3):
         await raw.order(name)
         code, headers, body = await raw.answer()
-        assert (code, headers["retry-after"], json.loads(body)["code"]) == (429, "3", "429")
-    async with bench.fault("status", {"path": PLACE}, status=400, code="40725", executed=True):
+        assert (code, headers["retry-after"], face.code(body)) == (429, "3", face.throttled)
+    async with bench.fault("status", {"path": face.place}, status=400, code=face.maintenance, executed=True):
         await raw.order(name)
         code, _, body = await raw.answer()
-        assert (code, json.loads(body)["code"], json.loads(body)["data"]) == (400, "40725", None)
+        assert (code, face.code(body)) == (400, face.maintenance)
         assert await bench.there(name)
-    return "502 as HTML, 429 with Retry-After, 400 with 40725 though it was executed"
+    return f"502 as HTML, 429 with Retry-After, 400 with {face.maintenance} though it was executed"
 
 
 async def malformed_json(bench: Bench) -> str:
     raw = await bench.raw()
-    async with bench.fault("malformed_json", {"path": TIME}):
-        await raw.send("GET", TIME)
+    async with bench.fault("malformed_json", {"path": bench.face.time}):
+        await raw.send("GET", bench.face.time)
         code, _, body = await raw.answer()
     assert code == 200
     assert not _is_json(body)
@@ -253,12 +258,12 @@ async def malformed_json(bench: Bench) -> str:
 
 async def truncated_json(bench: Bench) -> str:
     raw = await bench.raw()
-    async with bench.fault("truncated_json", {"path": TIME}, keep=0.5):
-        await raw.send("GET", TIME)
+    async with bench.fault("truncated_json", {"path": bench.face.time}, keep=0.5):
+        await raw.send("GET", bench.face.time)
         _, _, body = await raw.answer()
         assert not _is_json(body)
-    async with bench.fault("truncated_json", {"path": TIME}, keep=0.5, length="too_large"):
-        await raw.send("GET", TIME)
+    async with bench.fault("truncated_json", {"path": bench.face.time}, keep=0.5, length="too_large"):
+        await raw.send("GET", bench.face.time)
         head, _, part = (await raw.end()).partition(b"\r\n\r\n")
         promised = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
     assert len(part) < promised
@@ -266,61 +271,65 @@ async def truncated_json(bench: Bench) -> str:
 
 
 async def unknown_enum(bench: Bench) -> str:
-    name = bench.name()
-    await bench.client.order("buy", "0.001", "30000", clientOid=name)
-    async with bench.fault("unknown_enum", {"path": DETAIL}):
-        row = (await bench.client.get(DETAIL, **BTC, clientOid=name)).data
-        assert (row["state"], row["side"]) == ("not_documented", "buy")
-    async with bench.fault("unknown_enum", {"path": PENDING}, field="side", value="sideways"):
-        rows = (await bench.client.get(PENDING, **BTC)).data["entrustedList"]
-        assert {row["side"] for row in rows} == {"sideways"}
-    stream = await bench.stream("orders")
-    async with bench.fault("unknown_enum", {"channel": "orders"}, value="napping"):
-        await bench.client.order("buy", "0.001", "30000")
-        assert (await stream.push("orders"))["data"][0]["status"] == "napping"
-    await stream.raw.close()
-    return "state not_documented, side sideways over REST, status napping in a push"
+    face, name = bench.face, bench.name()
+    await face.rest(name)
+    async with bench.fault("unknown_enum", {"path": face.detail}):
+        row = (await face.look(name)).data
+        assert (row[face.status_field], row["side"].lower()) == ("not_documented", "buy")
+    async with bench.fault("unknown_enum", {"path": face.pending}, field="side", value="sideways"):
+        assert {row["side"] for row in await face.resting_now()} == {"sideways"}
+    ear = await face.ear()
+    async with bench.fault("unknown_enum", {"channel": face.channel}, value="napping"):
+        await face.rest(bench.name())
+        assert (await ear.event()).status == "napping"
+    await ear.raw.close()
+    return f"{face.status_field} not_documented, side sideways over REST, a napping push"
 
 
 async def null_price(bench: Bench) -> str:
-    raw = await bench.raw()
-    async with bench.fault("null_price", {"path": TICKER.partition("?")[0]}):
-        await raw.send("GET", TICKER)
-        row = json.loads((await raw.answer())[2])["data"][0]
-        assert (row["lastPr"], row["markPrice"]) == (None, None)
-        assert row["high24h"] is not None
-    async with bench.fault("null_price", {"path": "/api/v2/mix/market/*"}, field="indexPrice"):
-        await raw.send("GET", TICKER)
-        row = json.loads((await raw.answer())[2])["data"][0]
-        assert row["indexPrice"] is None
-        assert row["lastPr"] is not None
-    return "lastPr and markPrice null; a named field alone"
+    raw, (path, query) = await bench.raw(), bench.face.ticker
+    price, named, other = bench.face.prices
+    async with bench.fault("null_price", {"path": path}):
+        await raw.send("GET", f"{path}?{query}")
+        row = bench.face.quote((await raw.answer())[2])
+        assert (row[price], row["markPrice"]) == (None, None)
+        assert row[other] is not None
+    async with bench.fault("null_price", {"path": f"{path[:12]}*"}, field=named):
+        await raw.send("GET", f"{path}?{query}")
+        row = bench.face.quote((await raw.answer())[2])
+        assert row[named] is None
+        assert row[price] is not None
+    return f"{price} and markPrice null; a named field alone"
 
 
 async def not_found(bench: Bench) -> str:
-    client, old, name = bench.client, bench.name(), bench.name()
-    await client.order("buy", "0.001", "30000", clientOid=old)
-    async with bench.fault("not_found", {"path": "/api/*"}, young_ms=600_000):
-        made = (await client.order("buy", "0.001", "30000", clientOid=name)).data
-        await client.order("buy", "0.001")
-        assert (await client.get(DETAIL, **BTC, orderId=made["orderId"])).code == "40109"
-        assert (await client.get(DETAIL, **BTC, clientOid=old)).code == "00000"
-        rows = (await client.get(PENDING, **BTC)).data["entrustedList"]
-        assert [row["clientOid"] for row in rows] == [old]
-        assert (await client.get(POSITIONS, productType=FUTURES)).data == []
+    face, old, name = bench.face, bench.name(), bench.name()
+    await face.rest(old)
+    async with bench.fault("not_found", {"path": f"/{face.place.split('/')[1]}/*"}, young_ms=600_000):
+        assert (await face.rest(name)).code == ""
+        await face.ask("POST", face.place, face.market())
+        assert (await face.look(name)).code == face.absent
+        assert (await face.look(old)).code == ""
+        assert len(await face.resting_now()) == 1
+        assert await face.held() == []
+    assert len(await face.resting_now()) == 2
+    assert len(await face.held()) == 1
+    name = bench.name()
     async with bench.fault("not_found", {"path": "*"}, young_ms=40):
-        made = (await client.order("buy", "0.001", "30000", clientOid=bench.name())).data
-        assert (await client.get(DETAIL, **BTC, orderId=made["orderId"])).code == "40109"
-        while (await client.get(DETAIL, **BTC, orderId=made["orderId"])).code != "00000":
+        await face.rest(name)
+        assert (await face.look(name)).code == face.absent
+        while (await face.look(name)).code:
             await asyncio.sleep(0.01)
-    return "detail 40109, not pending, no position, while older ones are there; found when old enough"
+    return (
+        f"detail {face.absent}, not pending, no position, while older ones are there; found when old enough"
+    )
 
 
 async def reset(bench: Bench) -> str:
     first, second = bench.name(), bench.name()
     for name, executed in ((first, False), (second, True)):
         raw = await bench.raw()
-        async with bench.fault("reset", {"path": PLACE}, executed=executed):
+        async with bench.fault("reset", {"path": bench.face.place}, executed=executed):
             await raw.order(name)
             assert await _was_reset(raw)
         assert await bench.there(name) is executed
@@ -329,12 +338,12 @@ async def reset(bench: Bench) -> str:
 
 async def black_hole(bench: Bench) -> str:
     raw, name = await bench.raw(), bench.name()
-    async with bench.fault("black_hole", {"path": PLACE}):
+    async with bench.fault("black_hole", {"path": bench.face.place}):
         await raw.order(name)
         assert await raw.silent()
-        await raw.send("GET", TIME)  # taken, like everything after it
+        await raw.send("GET", bench.face.time)  # taken, like everything after it
         assert await raw.silent()
-        assert (await bench.client.get(TIME)).code == "00000"
+        assert await bench.face.server_ms() > 0
     assert await raw.end() == b""
     assert not await bench.there(name)
     return "bytes are taken and nothing comes; other connections live; ends with the fault"
@@ -342,14 +351,14 @@ async def black_hole(bench: Bench) -> str:
 
 async def slow_slices(bench: Bench) -> str:
     raw = await bench.raw()
-    async with bench.fault("slow_slices", {"path": TIME}, bytes=16, pause_ms=4):
-        await raw.send("GET", TIME)
+    async with bench.fault("slow_slices", {"path": bench.face.time}, bytes=16, pause_ms=4):
+        await raw.send("GET", bench.face.time)
         began, slices, text = clock.monotonic_ns(), 0, b""
-        while b"}}" not in text:
+        while not _whole(text):
             text += await asyncio.wait_for(raw.reader.read(65_536), _SOON_S)
             slices += 1
     took_ms = (clock.monotonic_ns() - began) / clock.MILLISECOND
-    assert json.loads(text.partition(b"\r\n\r\n")[2])["code"] == "00000"
+    assert _is_json(text.partition(b"\r\n\r\n")[2])
     assert slices >= 5
     assert took_ms >= 4 * (len(text) / 16 - 3)
     return f"{len(text)} bytes in {slices} reads over {took_ms:.0f} ms"
@@ -357,84 +366,83 @@ async def slow_slices(bench: Bench) -> str:
 
 async def close_idle(bench: Bench) -> str:
     raw, name = await bench.raw(), bench.name()
-    await raw.send("GET", TIME)
+    await raw.send("GET", bench.face.time)
     await raw.answer()
-    async with bench.fault("close_idle", {"path": PLACE}, at="write", idle_ms=1):
+    async with bench.fault("close_idle", {"path": bench.face.place}, at="write", idle_ms=1):
         assert await raw.silent()
-        await raw.send("GET", TIME)  # another path: not meant
+        await raw.send("GET", bench.face.time)  # another path: not meant
         await raw.answer()
         await asyncio.sleep(0.01)
         await raw.order(name)
         assert await raw.end() == b""
     raw = await bench.raw()
-    async with bench.fault("close_idle", {"path": PLACE}, at="write", then="reset"):
+    async with bench.fault("close_idle", {"path": bench.face.place}, at="write", then="reset"):
         await raw.order(name)
         assert await _was_reset(raw)
     assert not await bench.there(name)
     raw = await bench.raw()
-    await raw.send("GET", TIME)
+    await raw.send("GET", bench.face.time)
     await raw.answer()
-    async with bench.fault("close_idle", {"path": TIME}, at="timer", idle_ms=30):
+    async with bench.fault("close_idle", {"path": bench.face.time}, at="timer", idle_ms=30):
         assert await raw.end() == b""
     return "closed as the next request began to arrive (FIN, RST), and by the clock"
 
 
 async def stale_snapshot(bench: Bench) -> str:
-    client, name = bench.client, bench.name()
-    async with bench.fault("stale_snapshot", {"path": PENDING}, hold_ms=600_000, hits=1):
-        before = await client.get(PENDING, **BTC)
-        await client.order("buy", "0.001", "30000", clientOid=name)
-        after = await client.get(PENDING, **BTC)
+    face, name = bench.face, bench.name()
+    async with bench.fault("stale_snapshot", {"path": face.pending}, hold_ms=600_000, hits=1):
+        before = await face.ask("GET", face.pending, face.scope)
+        await face.rest(name)
+        after = await face.ask("GET", face.pending, face.scope)
         assert after.data == before.data
-        assert after.body["requestTime"] >= before.body["requestTime"]
-    rows = (await client.get(PENDING, **BTC)).data["entrustedList"]
-    assert name in [row["clientOid"] for row in rows]
-    return "the pending list of before the order, with a new requestTime"
+        if isinstance(before.body, dict):
+            assert after.body["requestTime"] >= before.body["requestTime"]
+    assert name in str(await face.resting_now())
+    return "the pending list of before the order"
 
 
 async def skewed_clock(bench: Bench) -> str:
-    client = bench.client
-    made = await client.control("/faults", {"do": "skewed_clock", "args": {"ms": 45_000}})
-    ahead = int((await client.send("GET", TIME)).data["serverTime"]) - clock.now_ms()
-    refused = await client.get(PENDING, **BTC)
-    stamp = str(clock.now_ms() + 45_000)
-    path = f"{PENDING}?symbol=BTCUSDT&productType={FUTURES}"
-    taken = await client.send("GET", path, headers=client.headers("GET", path, "", stamp=stamp))
+    face = bench.face
+    made = await bench.client.control("/faults", {"do": "skewed_clock", "args": {"ms": 75_000}})
+    ahead = await face.server_ms() - clock.now_ms()
+    refused = await face.ask("GET", face.pending, face.scope)
+    shifted = face.request("GET", face.pending, face.scope, stamp_ms=clock.now_ms() + 75_000)
+    taken = await face.send(shifted)
     await bench.remove(made["id"])
-    assert 44_000 < ahead < 46_000
-    assert (refused.code, taken.code) == ("40008", "00000")
-    assert refused.body["requestTime"] > clock.now_ms() + 40_000
-    assert (await client.get(PENDING, **BTC)).code == "00000"
-    return f"public/time {ahead / 1000:.0f} s ahead; a right stamp 40008, a shifted one served"
+    assert 74_000 < ahead < 76_000
+    assert (refused.code, taken.code) == (face.late, "")
+    if "requestTime" in refused.body:
+        assert refused.body["requestTime"] > clock.now_ms() + 70_000
+    assert (await face.ask("GET", face.pending, face.scope)).code == ""
+    return f"the server's time {ahead / 1000:.0f} s ahead; a right stamp {face.late}, a shifted one served"
 
 
 async def maintenance(bench: Bench) -> str:
-    client, name = bench.client, bench.name()
-    await client.order("buy", "0.001", "30000", clientOid=name)
+    face, name = bench.face, bench.name()
+    await face.rest(name)
     async with bench.fault("maintenance", {"path": "*"}):
-        down = await client.get(PENDING, **BTC)
+        down = await face.ask("GET", face.pending, face.scope)
         raw = await bench.raw()
-        await raw.send("GET", "/v2/ws/public")
+        await raw.send("GET", face.handshake)
         assert (await raw.answer())[0] == 503
-    assert (down.status, down.code) == (503, "40725")
+    assert (down.status, down.code) == (503, face.maintenance)
     async with bench.fault("maintenance", {"path": "*"}, mode="cancel_only"):
-        assert (await client.order("buy", "0.001", "30000")).code == "40725"
-        assert (await client.get(PENDING, **BTC)).code == "00000"
-        done = await client.post("/api/v2/mix/order/cancel-order", **BTC, clientOid=name)
-        assert done.code == "00000"
-    return "503/40725 for all, handshakes too; cancel-only refuses orders, reads and cancels"
+        assert (await face.rest(bench.name())).code == face.maintenance
+        assert len(await face.resting_now()) == 1
+        assert (await face.cancel(name)).code == ""
+    return f"503/{face.maintenance} for all, handshakes too; cancel-only refuses orders, reads and cancels"
 
 
 async def mute_stream(bench: Bench) -> str:
-    stream = await bench.stream("orders")
-    async with bench.fault("mute_stream", {"channel": "orders"}):
-        await bench.client.order("buy", "0.001", "30000")
-        await stream.raw.send_str("ping")
-        assert await stream.raw.receive_str(timeout=_SOON_S) == "pong"
-        assert (await stream.subscribe("fill"))["event"] == "subscribe"
-    await bench.client.order("buy", "0.001", "30000", clientOid="heard")
-    assert (await stream.push("orders"))["data"][0]["clientOid"] == "heard"
-    await stream.raw.close()
+    face = bench.face
+    ear = await face.ear()
+    async with bench.fault("mute_stream", {"channel": face.channel}):
+        await face.rest(bench.name())
+        assert await settled(ear) == []  # the question itself is answered
+    name = bench.name()
+    await face.rest(name)
+    assert (await ear.event()).client_id == name
+    await ear.raw.close()
     return "no push, but pongs and acknowledgements; pushes again after the fault"
 
 
@@ -458,17 +466,20 @@ async def duplicate_push(bench: Bench) -> str:
 
 async def _pushes(bench: Bench, do: str, *names: str) -> list[str]:
     """Client ids as the stream told them; the fault strikes the second push."""
-    stream = await bench.stream("orders")
-    async with bench.fault(do, {"channel": "orders", "nth": 2}, hits=1):
+    ear: Ear = await bench.face.ear()
+    async with bench.fault(do, {"channel": bench.face.channel, "nth": 2}, hits=1):
         for name in names:
-            await bench.client.order("buy", "0.001", "30000", clientOid=name)
-    await stream.raw.send_str("ping")
-    heard: list[str] = []
-    while (text := await stream.raw.receive_str(timeout=_SOON_S)) != "pong":
-        heard.append(json.loads(text)["data"][0]["clientOid"])
-    await stream.raw.close()
-    await bench.client.post(CANCEL_ALL, productType=FUTURES)
+            await bench.face.rest(name)
+    heard = await settled(ear)
+    await ear.raw.close()
+    await bench.face.clean()
     return heard
+
+
+def _whole(text: bytes) -> bool:
+    """An answer has come to the last byte that its head promises."""
+    head, mark, body = text.partition(b"\r\n\r\n")
+    return bool(mark) and len(body) >= int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
 
 
 async def _was_reset(raw: Raw) -> bool:

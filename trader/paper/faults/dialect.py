@@ -70,6 +70,12 @@ class Bitget:
         return _side(row.get("holdSide") or row.get("posSide"))
 
 
+class Unified(Bitget):
+    """The third generation has a code of its own for what is not there."""
+
+    absent = (400, "25204", "The order does not exist")
+
+
 class Binance:
     """No envelope: a plain object or list; refusals have a negative ``code``."""
 
@@ -135,11 +141,14 @@ class Binance:
 
 Dialect = Bitget | Binance
 BITGET = Bitget()
+UNIFIED = Unified()
 BINANCE = Binance()
 
 
 def dialect_of(path: str) -> Dialect:
-    return BINANCE if path.startswith(_BINANCE) else BITGET
+    if path.startswith(_BINANCE):
+        return BINANCE
+    return UNIFIED if path.startswith("/api/v3/") else BITGET
 
 
 def _side(value: object) -> PositionSide | None:

@@ -128,7 +128,8 @@ async def test_a_delay_ends_with_its_fault(wire: Wire) -> None:
 
 def test_each_venue_has_its_language() -> None:
     assert dialect_of("/fapi/v1/order") is dialect_of("/private/ws") is BINANCE
-    assert dialect_of("/api/v3/trade/place-order") is dialect_of("/v3/ws/private") is BITGET
+    assert dialect_of("/api/v2/mix/order/detail") is dialect_of("/v3/ws/private") is BITGET
+    assert dialect_of("/api/v3/trade/order-info").absent[1] == "25204"
     assert json.loads(BINANCE.refusal("-1021", "late", 5)) == {"code": -1021, "msg": "late"}
     assert json.loads(BITGET.refusal("40008", "late", 5))["requestTime"] == 5
     assert BINANCE.content({"code": -2011, "msg": "no"}) is None

@@ -11,6 +11,8 @@ import pytest
 from shared import clock
 from tests.trader.paper.client import FUTURES, Client
 from tests.trader.paper.conftest import Exchanges
+from tests.verify.fault_faces import FACES, account_of
+from tests.verify.fault_orders import ORDER_PROBES
 from tests.verify.fault_probes import BTC, CANCEL_ALL, PENDING, PLACE, PROBES, TIME, Bench, resting
 from trader.paper.faults.kinds import NAMES
 from trader.paper.server import PaperServer
@@ -21,10 +23,16 @@ def test_there_is_a_probe_for_every_kind() -> None:
 
 
 @pytest.mark.parametrize("kind", NAMES)
-async def test_each_kind_acts(server: PaperServer, bench: Bench, kind: str) -> None:
-    assert await PROBES[kind](bench)
-    await bench.clean()
-    assert server.rest.failures == server.ws.failures == 0
+async def test_each_kind_acts_on_every_face(server: PaperServer, client: Client, kind: str) -> None:
+    """Over REST and private streams, and where it acts on orders over a websocket, on these."""
+    for face in FACES.values():
+        async with Client(server.ready, await account_of(client, face.kind)) as own:
+            bench = Bench(own, face=face)
+            for probes in (PROBES, ORDER_PROBES):
+                if kind in probes:
+                    assert await probes[kind](bench)
+                    await bench.clean()
+    assert (await client.control("/state"))["failures"] == 0
     assert server.door.faults.rows() == []
 
 
