@@ -14,8 +14,8 @@ import msgspec
 from shared.domain.instrument import Instrument, InstrumentStatus, Market, Venue, instrument_id
 from shared.errors import ProtocolError
 from trader.venues.bitget import wire
-from trader.venues.coins import base_coin as base_coin
-from trader.venues.model import Contracts as Contracts
+from trader.venues.coins import base_coin
+from trader.venues.model import Contracts
 from trader.venues.numbers import is_multiple, optional_price, positive, stamp_ns, unsigned, whole
 
 _COIN = re.compile(r"[0-9A-Z]{1,30}")

@@ -12,11 +12,12 @@ import msgspec
 
 from shared.domain.order import OrderState, OrderType, PositionSide, Side
 from shared.errors import ProtocolError, VenueRefusedError
+from trader.venues import strict
 from trader.venues.model import Forced, MarginMode, PositionMode, Protection
-from trader.venues.strict import decode as decode
-from trader.venues.strict import word as word
 
 T = TypeVar("T")
+
+decode, word = strict.decode, strict.word
 
 
 class Wire(msgspec.Struct, rename="camel", gc=False):
