@@ -1,4 +1,4 @@
-"""One mode's trading floor: the market data of its host and the accounts that trade there."""
+"""The trading floor of one mode at one venue: the market data of its host and the accounts that trade there."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 import structlog
 
-from shared.domain.account import AccountKind, Mode
+from shared.domain.account import Mode
 from shared.domain.instrument import Instrument, Venue
 from shared.errors import RefusedError
 from trader.directory import Member
@@ -21,6 +21,7 @@ from trader.orders import wall
 from trader.orders.gateway import Gateway
 from trader.orders.tracker import Tracker
 from trader.positions.rows import AccountSnapshot, Held
+from trader.venues.registry import DIALECTS, PUBLIC_SIDES
 
 log = structlog.get_logger(__name__)
 
@@ -30,7 +31,7 @@ RELEASE_S = 2.0
 
 
 class Host(msgspec.Struct, frozen=True):
-    """Where a desk trades."""
+    """Where a desk trades. Dialects add their own paths to the websocket addresses."""
 
     rest_url: str
     ws_public_url: str
@@ -44,6 +45,7 @@ class Desk:
     def __init__(
         self,
         mode: Mode,
+        venue: Venue,
         host: Host,
         tracker: Tracker,
         gateway: Gateway,
@@ -58,6 +60,7 @@ class Desk:
         recall: Callable[[int], Awaitable[list[Held]]],
     ) -> None:
         self.mode = mode
+        self.venue = venue
         self._host = host
         self._tracker = tracker
         self._gateway = gateway
@@ -70,6 +73,7 @@ class Desk:
         self._on_instruments = on_instruments
         self._recall = recall
         self.market = MarketData(
+            PUBLIC_SIDES[venue](),
             MarketHost(host.rest_url, host.ws_public_url, host.ssl_context),
             refresh_s=instruments_s,
             on_instruments=self._instruments,
@@ -79,13 +83,7 @@ class Desk:
 
     def accept(self, members: dict[int, Member]) -> None:
         """Bring the floor in line with the directory."""
-        mine = {
-            account_id: member
-            for account_id, member in members.items()
-            if member.account.mode is self.mode
-            and member.account.venue is Venue.BITGET
-            and member.account.kind is AccountKind.CLASSIC
-        }
+        mine = {account_id: member for account_id, member in members.items() if self.serves(member)}
         for account_id in list(self.members):
             active = self.members[account_id]
             wanted = mine.get(account_id)
@@ -98,6 +96,12 @@ class Desk:
                 member.leaving and not self._tracker.unfinished(account_id)
             ):
                 self._join(member)
+
+    def serves(self, member: Member) -> bool:
+        """Whether the account trades here, in a dialect that is spoken."""
+        account = member.account
+        here = account.mode is self.mode and account.venue is self.venue
+        return here and (account.venue, account.kind) in DIALECTS
 
     def release(self) -> None:
         """Let go of leaving accounts of which nothing is open or unprotected any more."""
@@ -134,7 +138,9 @@ class Desk:
         )
         self.members[member.account.id] = active
         active.start()
-        log.info("desk.account_joined", account=member.account.id, mode=self.mode.value)
+        log.info(
+            "desk.account_joined", account=member.account.id, mode=self.mode.value, venue=self.venue.value
+        )
 
     def _leave(self, account_id: int) -> None:
         active = self.members.pop(account_id)

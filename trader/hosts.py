@@ -1,0 +1,55 @@
+"""Where accounts trade: the addresses of each mode at each venue, from the settings."""
+
+from __future__ import annotations
+
+from shared.domain.account import Mode
+from shared.domain.instrument import Venue
+from shared.settings import Settings
+from trader.desk import Host
+from trader.net.http import Origin
+from trader.net.tls import client_context
+
+Place = tuple[Mode, Venue]
+
+
+def of(settings: Settings) -> dict[Place, Host]:
+    """Live places are there only when live trading is switched on."""
+    return _paper(settings) | (_live(settings) if settings.live else {})
+
+
+def _paper(settings: Settings) -> dict[Place, Host]:
+    """All venues are one process on this machine."""
+    paper = settings.paper
+    origin = Origin.parse(paper.url)
+    ws = f"{'wss' if origin.secure else 'ws'}://{origin.authority}"
+    context = client_context(paper.ca_file) if origin.secure else None
+    return {
+        (Mode.PAPER, Venue.BITGET): Host(
+            rest_url=paper.url,
+            ws_public_url=f"{ws}/v2/ws/public",
+            ws_private_url=f"{ws}/v2/ws/private",
+            ssl_context=context,
+        ),
+        (Mode.PAPER, Venue.BINANCE): Host(
+            rest_url=paper.url, ws_public_url=ws, ws_private_url=ws, ssl_context=context
+        ),
+    }
+
+
+def _live(settings: Settings) -> dict[Place, Host]:
+    bitget, binance = settings.bitget, settings.binance
+    context = client_context()
+    return {
+        (Mode.LIVE, Venue.BITGET): Host(
+            rest_url=bitget.rest_url,
+            ws_public_url=bitget.ws_public_url,
+            ws_private_url=bitget.ws_private_url,
+            ssl_context=context,
+        ),
+        (Mode.LIVE, Venue.BINANCE): Host(
+            rest_url=binance.rest_url,
+            ws_public_url=binance.ws_url,
+            ws_private_url=binance.ws_url,
+            ssl_context=context,
+        ),
+    }
