@@ -31,6 +31,7 @@ from shared.vault import TraderKeys
 from trader import hosts, ops, status, warmstart
 from trader.desk import Desk, Host
 from trader.directory import Directory, Member
+from trader.lease import Leases
 from trader.listings.detector import Detector
 from trader.listings.upbit import UpbitSource
 from trader.orders.gateway import Gateway
@@ -50,6 +51,8 @@ STOP_GRACE_S = 5.0
 SETTLE_S = 30.0
 #: How long a start waits for instruments and prices.
 MARKETS_S = 10.0
+#: How long a start waits for Postgres' word about whose the accounts are.
+LEASES_S = 10.0
 COLLECT_S = 20.0
 WHOLE_EVERY = 30
 
@@ -81,12 +84,14 @@ class Trader:
         self.journal = Journal(folder, segment_bytes=settings.trader.journal_segment_bytes, on_entry=replay)
         self.tracker.attach(self.journal)
         self.known = known
+        self.leases = Leases(url, prefix, wanted=self._looked_after, on_change=self._admit)
         self.gateway = Gateway(
             self.tracker,
             live_enabled=settings.live,
             timeout_s=settings.trader.order_timeout_s,
             patience_s=PATIENCE_S,
             on_settle=self._tell_member,
+            may_enter=self.leases.why_not,
         )
         self.recorder = Recorder(
             url,
@@ -143,13 +148,31 @@ class Trader:
 
     # What the parts tell each other
 
-    def _members(self, members: dict[int, Member]) -> None:
-        for member in members.values():
+    def _looked_after(self) -> list[int]:
+        """Accounts of which this trader wants to be the only one."""
+        return [
+            member.account.id
+            for member in self.directory.members.values()
+            if not member.leaving or self.tracker.unfinished(member.account.id)
+        ]
+
+    def _members(self, _: dict[int, Member]) -> None:
+        self._admit()
+        self.leases.claim()
+
+    def _admit(self) -> None:
+        """The desks work for those accounts that are this installation's to look after."""
+        ours = {
+            account_id: member
+            for account_id, member in self.directory.members.items()
+            if self.leases.known(account_id)
+        }
+        for member in ours.values():
             place = (member.account.mode, member.account.venue)
             if place in self._hosts and place not in self.desks:
                 self._open_desk(place)
         for desk in self.desks.values():
-            desk.accept(members)
+            desk.accept(ours)
 
     def _page(self, host: str, notices: list[Any], received_ns: int) -> None:
         self.sniper.page(host, notices, received_ns)
@@ -176,6 +199,7 @@ class Trader:
         await self.health.start(self.settings.trader.ops_port)
         self._spawn("recorder", self.recorder.run)
         self._spawn("directory", self.directory.run)
+        self._lease_task = asyncio.create_task(self._guard("leases", self.leases.run), name="leases")
         self._running = True
         for (mode, venue), desk in self.desks.items():
             self._spawn(f"desk {mode.value} {venue.value}", desk.run)
@@ -203,6 +227,8 @@ class Trader:
         self.state = "waiting for the database"
         await self.directory.loaded.wait()
         await warmstart.preload(self._url, self.detector, self.known)
+        if not await self._leases_asked(LEASES_S):
+            log.warning("trader.leases_unknown")
         self.state = "waiting for the exchange"
         await self._markets_loaded(MARKETS_S)
         self.state = "settling"
@@ -244,6 +270,15 @@ class Trader:
             for member in desk.members.values()
             for order in member.settler.unfinished()
         )
+
+    async def _leases_asked(self, seconds: float) -> bool:
+        """Wait until Postgres has said once whose the accounts are."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self.leases.asked.wait()
+        except TimeoutError:
+            return False
+        return True
 
     async def _markets_loaded(self, seconds: float) -> None:
         """Wait for the markets of desks with accounts; one that is away must not hold up the others.
@@ -301,6 +336,10 @@ class Trader:
         await self._answers_in(STOP_GRACE_S)
         for desk in self.desks.values():
             await desk.stop()
+        self.leases.stop()
+        await asyncio.wait({self._lease_task}, timeout=STOP_GRACE_S)
+        self._lease_task.cancel()
+        await asyncio.gather(self._lease_task, return_exceptions=True)
         self.state = "stopped"
         self.recorder.stop()
         recorder, *others = self._tasks

@@ -277,6 +277,13 @@ class Recorder:
             return
         self._last_beat_ns = now
         self._on_beat()
+        before = self._journal.starved
+        if self._journal.look_at_disk() and not before:
+            log.error(
+                "recorder.disk_full", reason=self._journal.starved, help="entries stop, protection goes on"
+            )
+        elif before and not self._journal.starved:
+            log.info("recorder.disk_has_room_again")
         self._journal.rotate_if_full()
         self._journal.forget(min(self.applied_seq, self._oldest_needed()))
 

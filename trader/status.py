@@ -11,6 +11,7 @@ from trader import ops
 from trader.desk import Desk
 from trader.directory import Directory
 from trader.hosts import Place
+from trader.lease import Leases
 from trader.listings.upbit import UpbitSource
 from trader.orders.gateway import Gateway
 from trader.orders.journal import Journal
@@ -37,6 +38,7 @@ class Parts(Protocol):
 
     desks: dict[Place, Desk]
     directory: Directory
+    leases: Leases
     upbit: UpbitSource
     sniper: Sniper
     gateway: Gateway
@@ -54,7 +56,7 @@ def detail(parts: Parts) -> dict[str, Any]:
     newest = {place: _newest(desk) for place, desk in parts.desks.items()}
     return {
         "pid": os.getpid(),
-        **_accounts(parts.desks, parts.directory, newest),
+        **_accounts(parts, newest),
         **_market(parts.desks, newest),
         "sources": _sources(parts.upbit),
         "pages": parts.sniper.pages,
@@ -66,6 +68,7 @@ def detail(parts: Parts) -> dict[str, Any]:
         "unjournaled": parts.tracker.unjournaled,
         "database_error": _short(parts.recorder.last_error),
         "journal_failed": parts.journal.failed,
+        "disk_full": parts.journal.starved,
         "task_failures": parts.failures,
         "resident_bytes": ops.resident_bytes(),
     }
@@ -77,12 +80,11 @@ def _newest(desk: Desk) -> list[str]:
     return [symbol for _, symbol in sorted((-each.open_ns, each.symbol) for each in instruments)]
 
 
-def _accounts(
-    desks: dict[Place, Desk], directory: Directory, newest: dict[Place, list[str]]
-) -> dict[str, Any]:
+def _accounts(parts: Parts, newest: dict[Place, list[str]]) -> dict[str, Any]:
+    desks = parts.desks
     lanes = [(place, member.lane) for place, desk in desks.items() for member in desk.members.values()]
     blocked = {lane.account.id: lane.blocked for _, lane in lanes if lane.blocked}
-    left_out = dict(directory.left_out)
+    left_out = parts.directory.left_out | {key: other.text for key, other in parts.leases.others.items()}
     for desk in desks.values():
         left_out |= desk.walled_off
     prepared: dict[str, list[str]] = {}

@@ -385,6 +385,18 @@ class JournalProgress(Base):
     applied_ns: Mapped[int] = mapped_column()
 
 
+class AccountLease(Base):
+    """Which installation trades an account, until when by the clock of Postgres. ``token`` counts its owners."""
+
+    __tablename__ = "account_leases"
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), primary_key=True)
+    holder: Mapped[str] = mapped_column()
+    host: Mapped[str] = mapped_column()
+    token: Mapped[int] = mapped_column()
+    until_ns: Mapped[int] = mapped_column()
+    renewed_ns: Mapped[int] = mapped_column()
+
+
 class Heartbeat(Base):
     """The last sign of life of each process, for the pages' banner and ``kestrel doctor``."""
 

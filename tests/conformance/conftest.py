@@ -12,29 +12,16 @@ import ccxt.pro
 import pytest
 import requests
 
+from tests.conformance.clients import PUBLIC_PEM, binance, classic, mapped, unified
 from tests.conformance.venue import BTC, ETH, Control, write_tape
 from tests.conformance.wire import Rest
 from tests.trader.paper.process import Process, Processes
 
 
-def configured(ready: dict[str, Any], account: dict[str, Any]) -> dict[str, Any]:
-    """What a user gives ccxt, with every host replaced."""
-    rest = dict.fromkeys((name for name, url in ccxt.bitget().urls["api"].items() if isinstance(url, str)))
-    streams = {"public": ready["ws_public"], "private": ready["ws_private"]}
-    return {
-        "apiKey": account["key"],
-        "secret": account["secret"],
-        "password": account["passphrase"],
-        "enableRateLimit": False,
-        "options": {"uta": False, "defaultType": "swap"},
-        "urls": {"api": dict.fromkeys(rest, ready["rest"]) | {"ws": streams}},
-    }
-
-
 class Refusals:
     """Calls that must be refused: what the client raises, HTTP status, code, and nothing changed."""
 
-    def __init__(self, venue: ccxt.bitget, control: Control, account: dict[str, Any]) -> None:
+    def __init__(self, venue: Any, control: Control, account: dict[str, Any]) -> None:
         self.venue = venue
         self.control = control
         self.account = account
@@ -50,11 +37,22 @@ class Refusals:
         with pytest.raises(error):
             do()
         answer = json.loads(self.venue.last_http_response)
-        assert (self.status, answer["data"]) == (status, None), answer
-        assert isinstance(answer["msg"], str)
+        assert self.status == status, answer
+        self.check_envelope(answer)
         assert answer["msg"]
         assert self.control.picture(self.account) == before
         return str(answer["code"])
+
+    def check_envelope(self, answer: dict[str, Any]) -> None:
+        assert answer["data"] is None, answer
+        assert isinstance(answer["msg"], str)
+
+
+class PlainRefusals(Refusals):
+    """The same for Binance, whose errors are a number and a text."""
+
+    def check_envelope(self, answer: dict[str, Any]) -> None:
+        assert {name: type(value) for name, value in answer.items()} == {"code": int, "msg": str}, answer
 
 
 @pytest.fixture(scope="session")
@@ -90,13 +88,16 @@ def rest(exchange: Process, account: dict[str, Any]) -> Iterator[Rest]:
 @pytest.fixture(scope="session")
 def loaded(exchange: Process) -> ccxt.bitget:
     """Markets once for all: ccxt asks eight calls for them."""
-    made = ccxt.bitget(configured(exchange.ready, Control(exchange.ready).account()))
-    made.load_markets()
-    made.session.close()
-    return made
+    return read_markets(ccxt.bitget(classic(exchange.ready, Control(exchange.ready).account())))
 
 
-def shared(venue: Any, loaded: ccxt.bitget) -> Any:
+def read_markets(venue: Any) -> Any:
+    venue.load_markets()
+    venue.session.close()
+    return venue
+
+
+def shared(venue: Any, loaded: Any) -> Any:
     """The same markets without asking again."""
     for name in ("markets", "markets_by_id", "symbols", "ids", "currencies", "currencies_by_id", "codes"):
         setattr(venue, name, getattr(loaded, name))
@@ -105,7 +106,7 @@ def shared(venue: Any, loaded: ccxt.bitget) -> Any:
 
 @pytest.fixture
 def venue(exchange: Process, account: dict[str, Any], loaded: ccxt.bitget) -> Iterator[ccxt.bitget]:
-    made = shared(ccxt.bitget(configured(exchange.ready, account)), loaded)
+    made = shared(ccxt.bitget(classic(exchange.ready, account)), loaded)
     yield made
     made.session.close()
 
@@ -119,7 +120,7 @@ def refusals(venue: ccxt.bitget, control: Control, account: dict[str, Any]) -> R
 async def async_venue(
     exchange: Process, account: dict[str, Any], loaded: ccxt.bitget
 ) -> AsyncIterator[ccxt.async_support.bitget]:
-    made = shared(ccxt.async_support.bitget(configured(exchange.ready, account)), loaded)
+    made = shared(ccxt.async_support.bitget(classic(exchange.ready, account)), loaded)
     yield made
     await made.close()
 
@@ -128,6 +129,99 @@ async def async_venue(
 async def streaming(
     exchange: Process, account: dict[str, Any], loaded: ccxt.bitget
 ) -> AsyncIterator[ccxt.pro.bitget]:
-    made = shared(ccxt.pro.bitget(configured(exchange.ready, account)), loaded)
+    made = shared(ccxt.pro.bitget(classic(exchange.ready, account)), loaded)
     yield made
+    await made.close()
+
+
+# unified accounts
+
+
+@pytest.fixture
+def unified_account(control: Control) -> dict[str, Any]:
+    return control.account(kind="unified")
+
+
+@pytest.fixture(scope="session")
+def unified_markets(exchange: Process) -> ccxt.bitget:
+    account = Control(exchange.ready).account(kind="unified")
+    return read_markets(ccxt.bitget(unified(exchange.ready, account)))
+
+
+@pytest.fixture
+def uta(
+    exchange: Process, unified_account: dict[str, Any], unified_markets: ccxt.bitget
+) -> Iterator[ccxt.bitget]:
+    made = shared(ccxt.bitget(unified(exchange.ready, unified_account)), unified_markets)
+    yield made
+    made.session.close()
+
+
+@pytest.fixture
+def uta_refusals(uta: ccxt.bitget, control: Control, unified_account: dict[str, Any]) -> Refusals:
+    return Refusals(uta, control, unified_account)
+
+
+@pytest.fixture
+async def uta_async(
+    exchange: Process, unified_account: dict[str, Any], unified_markets: ccxt.bitget
+) -> AsyncIterator[ccxt.async_support.bitget]:
+    made = shared(ccxt.async_support.bitget(unified(exchange.ready, unified_account)), unified_markets)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def uta_streaming(
+    exchange: Process, unified_account: dict[str, Any], unified_markets: ccxt.bitget
+) -> AsyncIterator[ccxt.pro.bitget]:
+    made = shared(ccxt.pro.bitget(unified(exchange.ready, unified_account)), unified_markets)
+    yield made
+    await made.close()
+
+
+# Binance accounts
+
+
+@pytest.fixture
+def binance_account(control: Control) -> dict[str, Any]:
+    """With a second key of the same account, for which the exchange knows a public key."""
+    return control.account(kind="binance", public_key=PUBLIC_PEM)
+
+
+@pytest.fixture(scope="session")
+def usdm_markets(exchange: Process) -> ccxt.binanceusdm:
+    account = Control(exchange.ready).account(kind="binance")
+    return read_markets(ccxt.binanceusdm(binance(exchange.ready, account)))
+
+
+@pytest.fixture
+def usdm(
+    exchange: Process, binance_account: dict[str, Any], usdm_markets: ccxt.binanceusdm
+) -> Iterator[ccxt.binanceusdm]:
+    made = shared(mapped(ccxt.binanceusdm(binance(exchange.ready, binance_account))), usdm_markets)
+    yield made
+    made.session.close()
+
+
+@pytest.fixture
+def usdm_refusals(usdm: ccxt.binanceusdm, control: Control, binance_account: dict[str, Any]) -> PlainRefusals:
+    return PlainRefusals(usdm, control, binance_account)
+
+
+@pytest.fixture
+async def usdm_async(
+    exchange: Process, binance_account: dict[str, Any], usdm_markets: ccxt.binanceusdm
+) -> AsyncIterator[ccxt.async_support.binanceusdm]:
+    made = ccxt.async_support.binanceusdm(binance(exchange.ready, binance_account))
+    yield shared(mapped(made), usdm_markets)
+    await made.close()
+
+
+@pytest.fixture
+async def usdm_streaming(
+    exchange: Process, binance_account: dict[str, Any], usdm_markets: ccxt.binanceusdm
+) -> AsyncIterator[ccxt.pro.binanceusdm]:
+    made = ccxt.pro.binanceusdm(binance(exchange.ready, binance_account))
+    yield shared(mapped(made), usdm_markets)
     await made.close()

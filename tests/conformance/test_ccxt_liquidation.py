@@ -9,7 +9,8 @@ import ccxt
 import ccxt.pro
 import pytest
 
-from tests.conformance.conftest import Refusals, configured
+from tests.conformance.clients import classic
+from tests.conformance.conftest import Refusals
 from tests.conformance.venue import Control
 from tests.conformance.wire import FUTURES
 from tests.trader.paper.process import Process
@@ -98,7 +99,7 @@ def test_a_spot_symbol_that_stops_trading(
     resting = venue.create_order("SOL/USDT", "limit", "buy", 1, 149)
     control.call("/symbols/SOLUSDT", {"market": "spot", "status": word})
     try:
-        fresh = ccxt.bitget(configured(control.ready, refusals.account))
+        fresh = ccxt.bitget(classic(control.ready, refusals.account))
         assert fresh.load_markets()["SOL/USDT"]["active"] is False
         fresh.session.close()
         assert refusals.code(lambda: venue.create_order("SOL/USDT", "market", "sell", 1)) == code

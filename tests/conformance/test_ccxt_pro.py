@@ -3,42 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import ccxt.pro
 import pytest
 
-from tests.conformance.conftest import configured
+from tests.conformance.clients import classic
+from tests.conformance.streams import ANSWER_S, subscribed, until, within
 from tests.conformance.venue import Control, write_tape
 from tests.trader.paper.process import Process, Processes
 
 BTC, SOL, SPOT_SOL, SPOT_BTC = "BTC/USDT:USDT", "SOL/USDT:USDT", "SOL/USDT", "BTC/USDT"
-ANSWER_S = 10.0
 
 pytestmark = pytest.mark.filterwarnings("ignore:enable_cleanup_closed ignored:DeprecationWarning")
-
-
-async def within(awaitable: Any) -> Any:
-    return await asyncio.wait_for(awaitable, ANSWER_S)
-
-
-async def until(watch: Callable[[], Any], fits: Callable[[Any], bool]) -> Any:
-    """The first update that fits."""
-
-    async def found() -> Any:
-        while not fits(update := await watch()):
-            pass
-        return update
-
-    return await within(found())
-
-
-async def subscribed(*watched: Any) -> list[asyncio.Task[Any]]:
-    """Streams that wait for their first update: the subscriptions are sent in the order of the calls."""
-    tasks = [asyncio.ensure_future(stream) for stream in watched]
-    await asyncio.sleep(0)
-    return tasks
 
 
 @pytest.mark.parametrize("symbol", [SOL, SPOT_SOL])
@@ -183,7 +161,7 @@ async def mortal(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tupl
 async def test_streams_come_back_after_a_cut(mortal: tuple[Process, Any]) -> None:
     """The exchange dies and starts again: the next watch connects, logs in and hears what happens."""
     first, again = mortal
-    venue = ccxt.pro.bitget(configured(first.ready, first.ready["accounts"][0]))
+    venue = ccxt.pro.bitget(classic(first.ready, first.ready["accounts"][0]))
     try:
         Control(first.ready).price("BTCUSDT", "60000")
         await within(venue.watch_order_book(BTC))

@@ -17,7 +17,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from shared import clock
-from tests.conformance.conftest import configured
+from tests.conformance.clients import classic
 from tests.conformance.venue import Control
 from tests.conformance.wire import Socket, headers
 from tests.trader.paper.process import Process, Processes
@@ -163,7 +163,7 @@ def test_a_signed_call_is_counted_per_account(limited: Process, control: Control
 def test_a_429_changes_nothing_and_ccxt_knows_it(
     limited: Process, control: Control, account: dict[str, Any]
 ) -> None:
-    venue = ccxt.bitget(configured(limited.ready, account))
+    venue = ccxt.bitget(classic(limited.ready, account))
     order = {
         "symbol": "BTCUSDT",
         "productType": "USDT-FUTURES",
@@ -233,7 +233,7 @@ async def test_ccxt_comes_back_after_a_cut(
     limited: Process, control: Control, account: dict[str, Any]
 ) -> None:
     """Its watch raises; the next one connects, logs in and subscribes anew, REST tells what was missed."""
-    venue = ccxt.pro.bitget(configured(limited.ready, account))
+    venue = ccxt.pro.bitget(classic(limited.ready, account))
     await venue.load_markets()
     venue.options["defaultType"] = "swap"
     started = clock.monotonic_ns()

@@ -54,8 +54,8 @@ class Control:
         with urllib.request.urlopen(request, timeout=30) as response:
             return json.load(response)
 
-    def account(self, balance: str = "10000", kind: str = "classic") -> dict[str, Any]:
-        made: dict[str, Any] = self.call("/accounts", {"kind": kind, "balance": balance})
+    def account(self, balance: str = "10000", kind: str = "classic", **more: object) -> dict[str, Any]:
+        made: dict[str, Any] = self.call("/accounts", {"kind": kind, "balance": balance} | more)
         return made
 
     def price(self, symbol: str, price: str | None) -> None:
@@ -89,3 +89,21 @@ class Control:
             balance[purse] = balance.get(purse, D(0)) + D(row["amount"])
             assert (row["seq"], D(row["balance"])) == (number, balance[purse])
         assert D(equity) == balance["futures", "USDT"]
+
+    def check_money(self, account: dict[str, Any], *lines: tuple[str, str]) -> None:
+        """The ledger is a deposit of 10000 and exactly these lines of (kind, USDT), and every line adds up."""
+        balance, found = D(0), []
+        for number, row in enumerate(self.ledger(account), 1):
+            balance += D(row["amount"])
+            assert (row["seq"], row["coin"], D(row["balance"])) == (number, "USDT", balance)
+            found.append((row["kind"], D(row["amount"])))
+        assert found == [("deposit", D(10_000)), *((kind, D(amount)) for kind, amount in lines)]
+        assert D(self.call(f"/accounts/{account['id']}")["balance"]) == balance
+
+    def check_sum(self, account: dict[str, Any], usdt: str | Decimal) -> None:
+        """Every line adds up, coin by coin, and this is what there is of USDT."""
+        balance: dict[str, Decimal] = {}
+        for number, row in enumerate(self.ledger(account), 1):
+            balance[row["coin"]] = balance.get(row["coin"], D(0)) + D(row["amount"])
+            assert (row["seq"], D(row["balance"])) == (number, balance[row["coin"]])
+        assert D(usdt) == balance["USDT"]

@@ -67,11 +67,12 @@ def parts(
     whole: Any = SimpleNamespace(
         desks=desks,
         directory=SimpleNamespace(left_out=dict.fromkeys(range(accounts), trouble) if trouble else {}),
+        leases=SimpleNamespace(others={}),
         upbit=SimpleNamespace(stats=[HostStats(host="https://api.upbit.com", last_error=trouble * 10)] * 4),
         sniper=SimpleNamespace(pages=1_000_000),
         gateway=SimpleNamespace(sent=1_000_000),
         tracker=SimpleNamespace(in_flight=lambda: 1000, unjournaled=1000),
-        journal=SimpleNamespace(seq=10_000_000, failed=False),
+        journal=SimpleNamespace(seq=10_000_000, failed=False, starved="x" * 100),
         recorder=SimpleNamespace(behind=10_000_000, quarantined=1000, last_error="x" * 500),
         failures=1000,
     )

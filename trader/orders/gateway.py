@@ -39,7 +39,10 @@ _LOOK_S = 0.005
 
 
 class Gateway:
-    """Sends what was decided. ``on_settle`` is called when an order needs the venue's word."""
+    """Sends what was decided. ``on_settle`` is called when an order needs the venue's word.
+
+    ``may_enter`` says of an account why no entry of it may be sent, "" = it may (the lease).
+    """
 
     def __init__(
         self,
@@ -49,8 +52,10 @@ class Gateway:
         timeout_s: float,
         patience_s: float,
         on_settle: Callable[[Tracked], None],
+        may_enter: Callable[[int], str] = lambda _: "",
     ) -> None:
         self._tracker = tracker
+        self._may_enter = may_enter
         self._live_enabled = live_enabled
         self._timeout_s = timeout_s
         self._patience_s = patience_s
@@ -119,6 +124,8 @@ class Gateway:
             raise RefusedError("duplicate", "this order exists already: an entry is never sent twice")
         if lane.blocked and intent.step is Step.ENTRY:
             raise RefusedError("account", lane.blocked)
+        if intent.step is Step.ENTRY and (hindrance := self._may_enter(intent.account_id)):
+            raise RefusedError("lease", hindrance)
 
     def _write(self, lane: Lane, order: Tracked, request: bytes, stamps: tuple[int, int], step: str) -> bool:
         """Hand the bytes to the kernel; False when certainly nothing left. ``stamps``: signed, journaled."""

@@ -6,6 +6,10 @@ the kernel has the bytes, so the death of this process loses nothing; a thread o
 ``fdatasync`` at once and again as long as there is more, so that a power cut loses no more than
 the last few milliseconds. A torn tail, which only a power cut leaves, is cut off at the next start.
 
+A segment's room is reserved on the disk when it is begun, with :data:`RESERVE_BYTES` more that only what
+protects may use: when the disk is full (or nearly, see :meth:`Journal.look_at_disk`) entries are refused while
+stops, take profits and closing orders go on.
+
 One process writes: the lock is held for as long as the journal is open.
 """
 
@@ -18,6 +22,7 @@ import struct
 import threading
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
 
@@ -25,12 +30,18 @@ import msgspec
 
 from shared import clock
 from shared.errors import AlreadyRunningError, JournalError
-from trader.orders import records
+from trader.orders import records, space
 from trader.orders.records import Record
 
 _HEAD = struct.Struct("<IIQ")
 _MAX_PAYLOAD = 1 << 20
 SUFFIX = ".kj"
+#: Beyond a segment's size, for protective records alone: some 2,000 of them.
+RESERVE_BYTES = 1 << 20
+#: A segment is closed by the beat when it is so full; the rest is for what comes until the next beat.
+FULL = 0.75
+#: With less free room than this on the disk entries stop.
+LEAST_FREE_BYTES = 64 << 20
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -161,7 +172,8 @@ class Journal:
 
     ``id`` names the journal, ``seq`` its last record, ``opened_seq`` the last one that was there when
     it was opened, ``synced_seq`` the last one that a power cut cannot take any more. ``on_synced`` is
-    called whenever that moves, by a thread of its own.
+    called whenever that moves, by a thread of its own. ``starved`` says why no entry may be journaled, "" = it may;
+    ``reserved`` whether the present segment's room is certain.
     """
 
     def __init__(
@@ -171,11 +183,17 @@ class Journal:
         segment_bytes: int,
         on_entry: Callable[[Entry], None] = lambda _: None,
         keep_segments: int = 4,
+        reserve_bytes: int = RESERVE_BYTES,
+        least_free_bytes: int = LEAST_FREE_BYTES,
     ) -> None:
         """Open or make the journal; ``on_entry`` is called for each record it already holds."""
         self._folder = folder
         self._segment_bytes = segment_bytes
         self._keep = keep_segments
+        self._reserve_bytes = reserve_bytes
+        self._least_free_bytes = least_free_bytes
+        self.starved = ""
+        self.reserved = False
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock_fd = self._lock()
         self.repaired_bytes = 0
@@ -234,6 +252,10 @@ class Journal:
         self._path = last.path
         self._fd = os.open(last.path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
         self._size = last.good_bytes
+        try:
+            self.reserved = space.reserve(self._fd, self._room)
+        except OSError as error:
+            self._starve(error)
         if not last.first_seq:
             self._first_seqs[last.path] = self.seq + 1
             self.append(records.Opened(self.id, self._number, clock.now_ns()))
@@ -245,6 +267,7 @@ class Journal:
         try:
             fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             try:
+                reserved = space.reserve(fd, self._room)
                 _write_whole(fd, frame)
                 self._sync_folder()
             except OSError:
@@ -254,7 +277,7 @@ class Journal:
         except OSError as error:
             raise JournalError(f"no new segment can be started in {self._folder}: {error.strerror}") from None
         self._number, self._path, self._fd = number, path, fd
-        self._size, self._torn = len(frame), False
+        self._size, self._torn, self.reserved = len(frame), False, reserved
         self.seq += 1
         self._first_seqs[path] = self.seq
         self._dirty.set()
@@ -285,12 +308,41 @@ class Journal:
         self._asked = False
         self._dirty.set()
 
-    def append(self, record: Record) -> int:
+    @property
+    def _room(self) -> int:
+        """What is reserved for a segment."""
+        return self._segment_bytes + self._reserve_bytes
+
+    def _starve(self, error: OSError) -> None:
+        if not self.starved:
+            self.starved = f"the disk of {self._folder} has no room ({error.strerror})"
+
+    def look_at_disk(self) -> str:
+        """Whether there is room for entries; from the recorder's beat. Why not, or ""."""
+        try:
+            free = space.free_bytes(self._folder)
+            self.starved = ""
+            if free < self._least_free_bytes:
+                self.starved = (
+                    f"the disk of {self._folder} has {free >> 20} MB left, entries need "
+                    f"{self._least_free_bytes >> 20} MB"
+                )
+            elif not self.reserved:
+                self.reserved = space.reserve(self._fd, self._room)
+        except OSError as error:
+            self._starve(error)
+        return self.starved
+
+    def append(self, record: Record, *, protective: bool = False) -> int:
         """Hand a record to the kernel and return its seq; raises :class:`JournalError`.
 
-        After an error nothing of the record is in the file: it counts as never written.
+        Only ``protective`` ones may use the reserve. After an error nothing of the record is in the file:
+        it counts as never written.
         """
         frame = _frame(self.seq + 1, records.encode(record))
+        if self._size + len(frame) > (self._room if protective else self._segment_bytes):
+            self._make_room(protective=protective)
+            frame = _frame(self.seq + 1, records.encode(record))
         try:
             if self._torn:
                 self._cut()
@@ -319,12 +371,20 @@ class Journal:
         return min(self._first_seqs.values(), default=1)
 
     def rotate_if_full(self) -> None:
-        """Start a new segment when this one is full: off the hot path, from the recorder's beat.
+        """Start a new segment when this one is nearly full: off the hot path, from the recorder's beat.
 
         Raises :class:`JournalError`; then the old segment goes on.
         """
-        if self._size >= self._segment_bytes:
+        if self._size >= self._segment_bytes * FULL:
             self._rotate()
+
+    def _make_room(self, *, protective: bool) -> None:
+        """The beat did not come in time: rotate now. What protects may run over where nothing was reserved."""
+        try:
+            self._rotate()
+        except JournalError:
+            if not (protective and not self.reserved):
+                raise
 
     def renew(self) -> str:
         """Go on under a fresh id, as another journal with the same records; returns the id.
@@ -348,7 +408,10 @@ class Journal:
             os.fdatasync(old)
         except OSError as error:
             raise JournalError(f"the journal in {self._folder} cannot be synced: {error.strerror}") from None
+        size = self._size
         self._start_segment(self._number + 1)
+        with suppress(OSError):
+            space.release(old, size)
         os.close(old)
 
     def forget(self, applied_seq: int) -> int:

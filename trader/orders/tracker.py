@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 import structlog
 
 from shared import clock
-from shared.domain.order import PROOF, RANK, OrderState
+from shared.domain.order import PROOF, RANK, OrderState, Step
 from shared.errors import JournalError
 from trader.faultpoints import fault_point
 from trader.orders import records
@@ -119,7 +119,10 @@ class Tracker:
     def intend(self, intent: records.Intent) -> Tracked:
         """Journal an intent. Raises ``JournalError``; then there is no order and none may be sent."""
         assert self._journal is not None
-        order = Tracked(intent=intent, seq=self._journal.append(intent))
+        protective = intent.step is not Step.ENTRY
+        if self._journal.starved and not protective:
+            raise JournalError(f"{self._journal.starved}: free some, entries stop until then")
+        order = Tracked(intent=intent, seq=self._journal.append(intent, protective=protective))
         self._add(order)
         if self._dirty:
             self.restate()
@@ -245,7 +248,7 @@ class Tracker:
 
     def _append(self, order: Tracked, record: records.Record) -> None:
         assert self._journal is not None
-        seq = self._journal.append(record)
+        seq = self._journal.append(record, protective=order.intent.step is not Step.ENTRY)
         if isinstance(record, records.Intent):
             self._move(order, seq)
 

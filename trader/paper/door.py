@@ -5,6 +5,7 @@ With no fault standing it costs one look-up of the key and one entry in the log.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
 
 from aiohttp import web
@@ -30,6 +31,8 @@ class Door:
         self.log = RequestLog()
         self.hub = WireHub(self.faults, self._number)
         self.frames = FrameFaults(self.faults)
+        self.passing_secrets: list[Callable[[], Iterable[str]]] = []
+        """Credentials that are no account's for long, as listen keys."""
         self._engine = engine
         self._effects = RestFaults(self.faults, Nursery(engine, self.faults), self.wall)
 
@@ -74,7 +77,7 @@ class Door:
                 account.record.second_key,
             )
             if secret
-        }
+        } | {secret for source in self.passing_secrets for secret in source()}
 
     def _number(self, key: str) -> int | None:
         account: Account | None = self._engine.by_key(key)

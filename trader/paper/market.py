@@ -360,7 +360,7 @@ class MarketHub:
     def _settle(self, state: MarketState) -> None:
         due = state.next_funding_ns
         if not state.settled or state.settled[-1].ns < due:
-            state.settled.append(Funding(due, state.funding_rate, state.funding_interval_h))
+            state.settled.append(Funding(due, state.funding_rate, state.funding_interval_h, state.mark))
         self._emit(FundingDue(state, state.funding_rate, state.mark, due))
         if state.next_funding_ns == due:
             self._next_funding(state, due)

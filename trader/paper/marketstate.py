@@ -37,11 +37,15 @@ class PublicTrade(msgspec.Struct, frozen=True):
 
 
 class Funding(msgspec.Struct, frozen=True):
-    """The next settlement: when, the rate to be paid then, the interval that ends there."""
+    """The next settlement: when, the rate to be paid then, the interval that ends there.
+
+    ``mark`` is the mark price of a settlement that happened; 0 after a restart, which does not keep it.
+    """
 
     ns: int
     rate: Decimal
     interval_h: int
+    mark: Decimal = Decimal(0)
 
 
 FundingSource = Callable[[int], Funding]

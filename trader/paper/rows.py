@@ -37,8 +37,9 @@ class Rows:
         limit: int,
         extra: str = "1",
         given: Iterable[object] = (),
+        upward: bool = False,
     ) -> list[T]:
-        """An account's rows, newest first; of ``filters`` (value, condition) those with a value count.
+        """An account's rows, newest first unless ``upward``; of ``filters`` (value, condition) those with a value count.
 
         ``extra`` is a further condition, ``given`` its values.
         """
@@ -48,5 +49,5 @@ class Rows:
                 conditions.append(condition)
                 values.append(value)
         where = " AND ".join(conditions)
-        sql = f"SELECT body FROM {table} WHERE {where} ORDER BY id DESC LIMIT ?"  # noqa: S608  (fixed names)
+        sql = f"SELECT body FROM {table} WHERE {where} ORDER BY id {'ASC' if upward else 'DESC'} LIMIT ?"  # noqa: S608  (fixed names)
         return self.all(kind, sql, *values, limit)

@@ -29,6 +29,11 @@ from trader.paper.control.pace import PaceControl
 from trader.paper.door import Door
 from trader.paper.engine.engine import Engine
 from trader.paper.engine.model import AccountKind
+from trader.paper.faces.binance.rest import RestFace as BinanceRest
+from trader.paper.faces.binance.streampaths import ROUTES as STREAM_PATHS
+from trader.paper.faces.binance.streams import StreamFace
+from trader.paper.faces.binance.wsapi import PATH as WS_API_PATH
+from trader.paper.faces.binance.wsapi import WsApiFace
 from trader.paper.faces.bitget.limits import VenueLimits
 from trader.paper.faces.bitget.rest import RestFace
 from trader.paper.faces.bitget.ws import WsFace
@@ -100,6 +105,11 @@ class PaperServer:
             store=self.store,
         )
         self.ws = WsFace(self.rest, self.door, venue)
+        self.binance = BinanceRest(
+            self.engine, self.hub, venue=venue, wall=self.door.wall, gate=self.gate, store=self.store
+        )
+        self.streams = StreamFace(self.binance, self.door, venue)
+        self.ws_api = WsApiFace(self.binance, self.door, venue)
         self.ready: dict[str, object] = {}
         self._folder = folder
         self._broken: asyncio.Future[None] | None = None
@@ -225,15 +235,25 @@ class PaperServer:
         app.add_routes(control.routes(parts))
         app.router.add_get("/v2/ws/public", guard(self.ws.handle), expect_handler=expect)
         app.router.add_get("/v2/ws/private", guard(self.ws.handle), expect_handler=expect)
+        app.router.add_get("/v3/ws/public", guard(self.ws.handle_v3), expect_handler=expect)
+        app.router.add_get("/v3/ws/private", guard(self.ws.handle_v3), expect_handler=expect)
+        for path in STREAM_PATHS:
+            app.router.add_get(path, guard(self.streams.handle), expect_handler=expect)
+        app.router.add_get(WS_API_PATH, guard(self.ws_api.handle), expect_handler=expect)
+        app.router.add_route("*", "/fapi/{tail:.*}", guard(self.binance.handle), expect_handler=expect)
         app.router.add_route("*", "/{tail:.*}", guard(self.rest.handle), expect_handler=expect)
         return app
+
+    @property
+    def _sockets(self) -> tuple[WsFace, StreamFace, WsApiFace]:
+        return self.ws, self.streams, self.ws_api
 
     def status(self) -> dict[str, object]:
         return {
             "tape": self.tape.name,
-            "connections": len(self.ws.connections),
-            "dropped": self.ws.dropped,
-            "failures": self.rest.failures + self.ws.failures,
+            "connections": sum(len(face.connections) for face in self._sockets),
+            "dropped": sum(face.dropped for face in self._sockets),
+            "failures": sum(face.failures for face in (self.rest, self.binance, *self._sockets)),
         }
 
     def _tls(self) -> tuple[ssl.SSLContext, Path]:
@@ -276,7 +296,8 @@ class PaperServer:
         self.door.close()
         if self._listener is not None:
             self._listener.close()
-        await self.ws.close()
+        for face in self._sockets:
+            await face.close()
         if self._runner is not None:
             await self._runner.cleanup()
         self.engine.keep_trails()

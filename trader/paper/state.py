@@ -288,7 +288,7 @@ class SqliteStore:
             accounts=self._all(AccountRecord, "SELECT body FROM accounts ORDER BY id"),
             orders=self._all(Order, "SELECT body FROM orders WHERE live ORDER BY id"),
             positions=self._all(Position, "SELECT body FROM positions"),
-            plans=self._all(Plan, "SELECT body FROM plans WHERE live ORDER BY id"),
+            plans=self._all(Plan, "SELECT body FROM plans WHERE live OR state = 'triggered' ORDER BY id"),
         )
         restored.positions.sort(key=lambda position: position.id)
         for kind, coin, amount in self._db.execute("SELECT kind, coin, amount FROM totals"):
@@ -431,11 +431,14 @@ class SqliteStore:
         filters = (
             (query.symbol, "symbol = ?"),
             (query.before, "id < ?"),
+            (query.first, "id >= ?"),
             (query.since_ns, "ns >= ?"),
             (query.until_ns, "ns <= ?"),
             (query.kind, "kind = ?"),
         )
-        return self._rows.page(kind, table, account, filters, limit=query.limit, extra=extra, given=given)
+        return self._rows.page(
+            kind, table, account, filters, limit=query.limit, extra=extra, given=given, upward=query.upward
+        )
 
 
 def _plan_row(plan: Plan) -> Row:

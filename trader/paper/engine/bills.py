@@ -3,7 +3,8 @@
 A fill is one line (its profit and its fee), whatever the number of its ledger entries; funding, a
 deposit or a transfer is one each. What a liquidation gives to or takes from the insurance belongs to
 the line of the fill (or of the funding) that caused it. So the sum of ``amount + fee`` over all lines
-but the moves of margin is the wallet.
+but the moves of margin is the wallet; of a unified account together with the USDT lines of its spot
+statement.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from trader.paper.engine.money import ZERO, plus
 
 _OF_FILLS = frozenset({Kind.OPEN_FEE, Kind.CLOSE_FEE, Kind.REALISED_PNL})
 _FEES = frozenset({Kind.OPEN_FEE, Kind.CLOSE_FEE})
+#: Trades of a unified account's one wallet on the spot market: they have their lines in the spot statement.
+_OF_SPOT = frozenset({Kind.SPOT_BUY, Kind.SPOT_SELL, Kind.SPOT_FEE})
 _SETTLING = frozenset({Kind.LIQUIDATION_FEE, Kind.INSURANCE})
 
 #: In hedge mode by (long, how), in one-way mode by (buy, how).
@@ -44,7 +47,7 @@ def draw(batch: Batch, next_id: Callable[[], int]) -> None:
     last: dict[int, Bill] = {}
     refs: dict[int, str] = {}
     for entry in batch.entries:
-        if entry.wallet != "futures":
+        if entry.wallet != "futures" or entry.kind in _OF_SPOT:
             continue
         bill = last.get(entry.account)
         same = entry.kind in _OF_FILLS and refs.get(entry.account) == entry.ref

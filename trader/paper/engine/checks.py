@@ -23,8 +23,6 @@ MOST_PLANS = 200
 MOST_SYMBOL_PLANS = 100
 MOST_GUARDS = 100
 
-CLIENT_ID = re.compile(r"[0-9A-Za-z_:#\-+ ]{1,64}\Z")
-
 
 def number(value: Decimal, name: str) -> None:
     """Positive, finite, and short enough for exact arithmetic."""
@@ -34,20 +32,24 @@ def number(value: Decimal, name: str) -> None:
 
 def client_id(core: Core, account: Account, wanted: str) -> None:
     """A client id is unique among *pending* orders only, as on the venue, or among all (a switch)."""
-    free_client_id(account.clients, wanted)
+    free_client_id(account, account.clients, wanted)
     always = bool(wanted) and account.record.client_ids is ClientIds.ALWAYS
     if always and core.store.order_by_client(account.id, wanted) is not None:
         raise Refused(Reason.DUPLICATE_CLIENT_ID, wanted)
 
 
-def free_client_id(used: Container[str], wanted: str) -> None:
+def free_client_id(account: Account, used: Container[str], wanted: str) -> None:
     """Well formed and not ``used``; empty = the exchange names it."""
     if not wanted:
         return
-    if not CLIENT_ID.match(wanted):
-        raise Refused(Reason.BAD_CLIENT_ID, wanted)
+    well_formed(account, wanted)
     if wanted in used:
         raise Refused(Reason.DUPLICATE_CLIENT_ID, wanted)
+
+
+def well_formed(account: Account, client_id: str) -> None:
+    if not re.fullmatch(account.record.rules.client_id, client_id):
+        raise Refused(Reason.BAD_CLIENT_ID, client_id)
 
 
 def room(orders: Collection[Order], symbol: str, most: int = MOST_ORDERS) -> None:

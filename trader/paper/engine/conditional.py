@@ -74,7 +74,7 @@ def check(core: Core, account: Account, new: NewTrigger) -> MarketState:
     """Every refusal of :func:`place`. Money and positions are looked at when it is triggered."""
     state = core.state(new.symbol)
     statuses.admit(state, closing=new.closes)
-    checks.free_client_id(account.plan_clients, new.client_id)
+    checks.free_client_id(account, account.plan_clients, new.client_id)
     _check_form(account, state, new)
     if new.kind.trails:
         price = plans.reference_price(state, new.reference)

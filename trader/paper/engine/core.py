@@ -140,11 +140,12 @@ class Core:
         """Book one amount: into the wallet, and out of the counter account of its kind and coin.
 
         The sum of a coin in all wallets and all counter accounts never changes: nothing appears or
-        vanishes. Zero amounts leave no line.
+        vanishes. Zero amounts leave no line. A unified account has one wallet, whichever is named.
         """
         if not amount:
             return
         record = account.record
+        wallet = record.home(wallet, coin)
         if wallet == FUTURES_WALLET:
             record.wallet = balance = plus(record.wallet, amount)
             self.doubt(account)

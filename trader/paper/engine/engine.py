@@ -12,6 +12,7 @@ from decimal import Decimal
 from shared.domain.order import PositionSide, Side
 from trader.paper.contract import FUTURES, SPOT
 from trader.paper.engine import (
+    algos,
     checks,
     conditional,
     estimates,
@@ -172,6 +173,12 @@ class Engine:
         self._finish(new.symbol)
         return placed
 
+    def judge(self, account: Account, new: NewOrder) -> tuple[NewOrder, placing.Ticket]:
+        """What an order would do if it were placed now (with the price that it would get); nothing is changed."""
+        self.core.command_time()
+        new = placing.priced(self.core.state(new.symbol), new)
+        return new, placing.check(self.core, account, new)
+
     def modify(self, account: Account, order: Order, change: modifying.Change) -> Order:
         """The changed order; with a new size or price a new one."""
         self.core.command_time()
@@ -266,8 +273,10 @@ class Engine:
         self._finish(new.symbol)
         return plan
 
-    def place_plans(self, account: Account, wanted: list[protection.NewPlan]) -> list[Plan]:
-        """All or none."""
+    def place_plans(
+        self, account: Account, wanted: list[protection.NewPlan], *, paired: bool = False
+    ) -> list[Plan]:
+        """All or none. ``paired``: two of them are the halves of one."""
         self.core.command_time()
         for new in wanted:
             protection.check(self.core, account, new)
@@ -275,6 +284,8 @@ class Engine:
         if len(set(named)) < len(named):
             raise Refused(Reason.DUPLICATE_CLIENT_ID, named[0])
         placed = [protection.place(self.core, account, new) for new in wanted]
+        if paired and len(placed) == 2:
+            plans.pair(self.core, placed[0], placed[1])
         for symbol in {new.symbol for new in wanted}:
             self._settle(self.core.state(symbol))
         self.core.commit()
@@ -287,6 +298,22 @@ class Engine:
         self._finish(new.symbol)
         return plan
 
+    def place_algo(self, account: Account, new: algos.NewAlgo) -> Plan:
+        """An algo order; an immediate trigger is refused, so it always waits first."""
+        self.core.command_time()
+        plan = algos.place(self.core, account, new)
+        self._finish(new.symbol)
+        return plan
+
+    def cancel_algos(self, account: Account, symbol: str) -> list[Plan]:
+        """Cancel every waiting algo order of a symbol; those that were."""
+        self.core.command_time()
+        found = [plan for plan in account.plans.values() if plan.kind.algo and plan.symbol == symbol]
+        for plan in found:
+            plans.end(self.core, account, plan, PlanState.CANCELLED)
+        self._commit()
+        return found
+
     def modify_trigger(self, account: Account, plan: Plan, wanted: conditional.Change) -> None:
         self.core.command_time()
         conditional.modify(self.core, account, plan, wanted)
@@ -297,17 +324,42 @@ class Engine:
         protection.modify(self.core, account, plan, wanted)
         self._finish(plan.symbol)
 
+    def modify_pair(
+        self,
+        account: Account,
+        changes: list[tuple[Plan, protection.Change]],
+        added: protection.NewPlan | None = None,
+    ) -> None:
+        """Change one or both halves of a protection, and add the one that is missing: all or nothing."""
+        core = self.core
+        core.command_time()
+        for plan, wanted in changes:
+            protection.check_change(core, account, plan, wanted)
+        if added is not None:
+            protection.check(core, account, added)
+        for plan, wanted in changes:
+            protection.modify(core, account, plan, wanted)
+        if added is not None:
+            plans.pair(core, changes[0][0], protection.place(core, account, added))
+        self._finish(changes[0][0].symbol)
+
     def cancel_plan(self, account: Account, plan: Plan) -> None:
         self.core.command_time()
         plans.end(self.core, account, plan, PlanState.CANCELLED)
         self._commit()
+
+    def fired_plan(self, account: Account, number: int = 0, client_id: str = "") -> Plan | None:
+        """A triggered algo order whose order has not ended."""
+        if number:
+            return account.fired.get(number)
+        return next((plan for plan in account.fired.values() if plan.client_id == client_id), None)
 
     def live_plan(self, account: Account, number: int = 0, client_id: str = "") -> Plan | None:
         return account.plans.get(number or account.plan_clients.get(client_id, 0))
 
     def plan(self, account: Account, number: int = 0, client_id: str = "") -> Plan | None:
         """Any plan of the account; of several with one client id the live, else the newest."""
-        found = self.live_plan(account, number, client_id)
+        found = self.live_plan(account, number, client_id) or self.fired_plan(account, number, client_id)
         if found is not None:
             return found
         if number:
@@ -437,6 +489,9 @@ class Engine:
             core.live_orders[order.id] = order
         for plan in restored.plans:
             account = core.accounts[plan.account]
+            if plan.state is PlanState.TRIGGERED:
+                account.fired[plan.id] = plan
+                continue
             account.plans[plan.id] = plan
             account.plan_clients[plan.client_id] = plan.id
             core.live_plans[plan.id] = plan

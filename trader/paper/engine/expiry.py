@@ -1,14 +1,15 @@
 """What ends by itself when its time has come: orders and plans with an end, and countdowns.
 
-A countdown cancels all resting orders of one symbol; plans that wait for a price stay.
+A countdown cancels all resting orders of one symbol, or with no symbol (``""``) all of the account on both
+markets; plans that wait for a price stay.
 """
 
 from __future__ import annotations
 
-from trader.paper.engine import orders, plans
+from trader.paper.engine import orders, plans, spot_orders
 from trader.paper.engine.accounts import Account
 from trader.paper.engine.core import Core
-from trader.paper.engine.model import Ended, PlanState
+from trader.paper.engine.model import Ended, Order, PlanState
 from trader.paper.engine.refusals import Reason, Refused
 from trader.paper.engine.timers import Due, Timer
 
@@ -17,7 +18,8 @@ LONGEST_COUNTDOWN_NS = 400 * 86_400_000_000_000
 
 def countdown(core: Core, account: Account, symbol: str, ns: int) -> None:
     """Start, put off, or (0) stop the countdown of a symbol."""
-    core.spec(symbol)
+    if symbol:
+        core.spec(symbol)
     if not 0 <= ns <= LONGEST_COUNTDOWN_NS:
         raise Refused(Reason.BAD_VALUE, "countdownTime")
     record = account.record
@@ -44,16 +46,21 @@ def run(core: Core) -> list[str]:
             plan.failure = Ended.EXPIRED
             plans.end(core, core.accounts[plan.account], plan, PlanState.EXPIRED)
         else:
-            touched[timer.symbol] = None
-            _count_down(core, core.accounts[timer.number], timer.symbol)
+            for order in _count_down(core, core.accounts[timer.number], timer.symbol):
+                touched[order.symbol] = None
     return list(touched)
 
 
-def _count_down(core: Core, account: Account, symbol: str) -> None:
+def _count_down(core: Core, account: Account, symbol: str) -> list[Order]:
+    """The contract orders that it cancelled."""
     account.record.countdowns.pop(symbol, None)
     core.touch(account)
-    for order in list(account.pending(symbol)):
+    found = [order for order in account.orders.values() if symbol in {"", order.symbol}]
+    for order in found:
         orders.cancel(core, account, order, Ended.COUNTDOWN)
+    for spot_order in [] if symbol else list(account.spot.orders.values()):
+        spot_orders.cancel(core, account, spot_order, Ended.COUNTDOWN)
+    return found
 
 
 def arm(core: Core) -> None:

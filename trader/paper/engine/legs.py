@@ -68,4 +68,5 @@ def preset_of(profit: Leg, loss: Leg) -> Preset:
 
 
 def changed(preset: Preset, profit: LegChange, loss: LegChange) -> Preset:
-    return preset_of(profit.applied(take_profit(preset)), loss.applied(stop_loss(preset)))
+    new = preset_of(profit.applied(take_profit(preset)), loss.applied(stop_loss(preset)))
+    return msgspec.structs.replace(new, paired=preset.paired)

@@ -12,7 +12,7 @@ When a position is due follows its own rule of maintenance (``Position.upkeep``)
 for both: the closing trade with its fee, and what the margin has left, or lacks, to or from the insurance.
 
 Crossed: when the equity without isolated margins no longer covers the maintenance, crossed orders are
-cancelled; then the position with the greatest unrealised loss is reduced by one tier at mark, until
+cancelled (of a unified account also the spot orders that lock USDT, which is equity like the rest); then the position with the greatest unrealised loss is reduced by one tier at mark, until
 what is left is covered. What is then below zero the insurance pays.
 """
 
@@ -20,10 +20,20 @@ from __future__ import annotations
 
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
-from trader.paper.engine import margins, matching, maths, orders, positions
+from trader.paper.engine import margins, matching, maths, orders, positions, spot_orders
 from trader.paper.engine.accounts import Account, Funds
 from trader.paper.engine.core import Core
-from trader.paper.engine.model import Ended, Kind, MarginMode, Order, Position, PositionMode, Source, Upkeep
+from trader.paper.engine.model import (
+    QUOTE_COIN,
+    Ended,
+    Kind,
+    MarginMode,
+    Order,
+    Position,
+    PositionMode,
+    Source,
+    Upkeep,
+)
 from trader.paper.engine.money import ZERO, minus, plus
 from trader.paper.market import MarketState
 
@@ -163,6 +173,9 @@ def _crossed(core: Core, account: Account) -> None:
     for order in list(account.orders.values()):
         if order.margin_mode is MarginMode.CROSSED:
             orders.cancel(core, account, order, Ended.LIQUIDATION)
+    for spot_order in list(account.spot.orders.values()) if account.record.unified else ():
+        if spot_order.pays == QUOTE_COIN:
+            spot_orders.cancel(core, account, spot_order, Ended.LIQUIDATION)
     last = 0
     while (worst := _worst(core, account)) is not None:
         equity, needed = crossed_margins(core, account, account.funds(core.mark))

@@ -93,5 +93,6 @@ def _move(core: Core, account: Account, position: Position, amount: Decimal, kin
             amount=amount,
             fee=ZERO,
             balance=account.record.wallet,
+            side=position.side,
         )
     )

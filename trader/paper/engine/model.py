@@ -103,9 +103,10 @@ class Source(StrEnum):
 
 
 class PlanKind(StrEnum):
-    """Two families: conditional orders (the first two) and protection of a position.
+    """Three families: conditional orders (the first two), protection of a position, and algo orders.
 
-    ``POS_*`` guard the whole position, the others a part of it. ``TRACK`` and ``MOVING`` trail.
+    ``POS_*`` guard the whole position, the others a part of it. ``TRACK``, ``MOVING`` and ``ALGO_TRAIL`` trail.
+    Algo orders (:mod:`trader.paper.engine.algos`) need no position; what became of their order is followed.
     """
 
     NORMAL = "normal_plan"
@@ -115,15 +116,22 @@ class PlanKind(StrEnum):
     POS_LOSS = "pos_loss"
     PROFIT = "profit_plan"
     LOSS = "loss_plan"
+    ALGO_STOP = "algo_stop"
+    ALGO_PROFIT = "algo_profit"
+    ALGO_TRAIL = "algo_trail"
+
+    @property
+    def algo(self) -> bool:
+        return self in (PlanKind.ALGO_STOP, PlanKind.ALGO_PROFIT, PlanKind.ALGO_TRAIL)
 
     @property
     def protects(self) -> bool:
-        """False for conditional orders, which need no position."""
-        return self not in (PlanKind.NORMAL, PlanKind.TRACK)
+        """False for conditional and algo orders, which need no position."""
+        return self not in (PlanKind.NORMAL, PlanKind.TRACK) and not self.algo
 
     @property
     def trails(self) -> bool:
-        return self in (PlanKind.TRACK, PlanKind.MOVING)
+        return self in (PlanKind.TRACK, PlanKind.MOVING, PlanKind.ALGO_TRAIL)
 
     @property
     def takes_profit(self) -> bool:
@@ -149,11 +157,16 @@ class AccountRules(msgspec.Struct, frozen=True, kw_only=True):
     """What the kind of an account decides inside the engine.
 
     ``strict_reduce_only``: a reduce-only order is refused when it would leave an older order of the same
-    side to open what the account cannot pay.
+    side to open what the account cannot pay. ``leverage``: of a symbol for which none was set.
+    ``leverage_beside_orders``: it may be changed while orders rest. ``client_id``: what a client may call
+    its order, a pattern for all of it.
     """
 
     upkeep: Upkeep = Upkeep.RATE_AND_FEE
     strict_reduce_only: bool = False
+    leverage: int = 10
+    leverage_beside_orders: bool = False
+    client_id: str = r"[0-9A-Za-z_:#\-+ ]{1,64}"
 
 
 class Reference(StrEnum):
@@ -170,6 +183,12 @@ class PlanState(StrEnum):
     CANCELLED = "cancelled"
     EXPIRED = "expired"
     """Ended by the exchange before it was triggered."""
+    TRIGGERING = "triggering"
+    """Never kept: its price has come, its order is about to be placed."""
+    TRIGGERED = "triggered"
+    """Its order is there and has not ended."""
+    FINISHED = "finished"
+    """Its order has ended."""
 
 
 class Kind(StrEnum):
@@ -189,7 +208,7 @@ class Kind(StrEnum):
     SPOT_FEE = "spot_fee"
 
 
-#: The wallets of an account, as the ledger calls them.
+#: The wallets of an account, as the ledger calls them. A unified account's USDT is in the first, spot or not.
 FUTURES_WALLET = "futures"
 SPOT_WALLET = "spot"
 #: What the futures wallet holds.
@@ -243,6 +262,7 @@ def closed_by(side: Side) -> PositionSide:
 class Preset(msgspec.Struct, frozen=True, kw_only=True):
     """Protection that rides on an order; ``None`` = none. Execute price ``None`` = market.
 
+    ``paired``: the two become one, of which the one that is executed takes the other with it.
     On a trailing entry the two values are percentages of the price at which it will trade.
     """
 
@@ -252,6 +272,7 @@ class Preset(msgspec.Struct, frozen=True, kw_only=True):
     stop_loss_execute: Decimal | None = None
     take_profit_reference: Reference = Reference.LAST
     stop_loss_reference: Reference = Reference.LAST
+    paired: bool = False
 
 
 class NewOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -429,8 +450,13 @@ class Plan(msgspec.Struct, kw_only=True):
 
     Conditional orders have ``trade`` (the true side), ``hedge_close``, ``reduce_only`` and
     ``preset``. ``rising`` tells from which side the price must come to their trigger, and to that of
-    any trailing plan. A trailing plan that has reached it is ``active``: it fires when the price turns
+    any trailing plan. ``sibling`` is the other half of a take profit and stop loss that belong together:
+    when one is executed the other is cancelled. A trailing plan that has reached it is ``active``: it fires when the price turns
     ``ratio`` percent away from its ``extreme`` since then (as last stored: the index holds the live one).
+
+    Algo orders have what their order will have (``force``, ``match``, ``expires_ns``), whether it closes all
+    that is held then (``closes_all``, with ``size`` 0), and whether it may trade while last and mark price
+    are far apart (``price_protect``). ``failure`` is a :class:`Reason` or :class:`Ended`.
     """
 
     id: int
@@ -461,6 +487,15 @@ class Plan(msgspec.Struct, kw_only=True):
     executed_size: Decimal = ZERO
     failure: str = ""
     self_trade: SelfTrade = SelfTrade.NONE
+    force: Force = Force.GTC
+    match: PriceMatch = PriceMatch.NONE
+    expires_ns: int = 0
+    closes_all: bool = False
+    price_protect: bool = False
+    triggered_ns: int = 0
+    executed_price: Decimal = ZERO
+    failure_detail: str = ""
+    sibling: int = 0
 
     @property
     def fires_above(self) -> bool:
@@ -489,7 +524,7 @@ class Bill(msgspec.Struct, kw_only=True):
     """One line of the statement. ``amount`` and ``fee`` are signed and exclude each other.
 
     Together they are what the wallet gained; for moves of margin inside the wallet ``amount`` is what
-    the position's margin gained. ``balance`` is the wallet afterwards.
+    the position's margin gained, and ``side`` is that position. ``balance`` is the wallet afterwards.
     """
 
     id: int
@@ -501,6 +536,7 @@ class Bill(msgspec.Struct, kw_only=True):
     fee: Decimal
     balance: Decimal
     coin: str = "USDT"
+    side: PositionSide | None = None
 
 
 class ClientIds(StrEnum):
@@ -531,16 +567,28 @@ class AccountKind(StrEnum):
 
 
 _PLAIN = AccountRules()
-_RULES = {AccountKind.BINANCE: AccountRules(upkeep=Upkeep.BRACKET, strict_reduce_only=True)}
+_RULES = {
+    AccountKind.UNIFIED: AccountRules(leverage=20, client_id=r"[.A-Z:/a-z0-9_-]{1,32}"),
+    AccountKind.BINANCE: AccountRules(
+        upkeep=Upkeep.BRACKET,
+        strict_reduce_only=True,
+        leverage=20,
+        leverage_beside_orders=True,
+        client_id=r"[.A-Za-z:/0-9_-]{1,36}",
+    ),
+}
 
 
 class AccountRecord(msgspec.Struct, kw_only=True):
     """What is stored of an account. The secret and the passphrase never leave the state file and the answer to their creation.
 
     ``wallet`` is the futures wallet, ``spot`` the coins of the spot wallet (what orders have locked
-    included), ``spot_ns`` when each of them last changed. ``second_key`` is a Binance account's key for requests
-    signed with the private half of ``public_key`` (Ed25519, PEM), "" when it has none. ``countdowns`` are
-    the times at which all orders of a symbol will be cancelled unless they are put off before.
+    included), ``spot_ns`` when each of them last changed. A unified account has one wallet: ``wallet`` is
+    its USDT, for contracts and spot alike, and ``spot`` the other coins beside it.
+
+    ``second_key`` is a Binance account's key for requests signed with the private half of ``public_key``
+    (Ed25519, PEM), "" when it has none. ``countdowns`` are the times at which all orders of a symbol will be
+    cancelled unless they are put off before.
     """
 
     id: int
@@ -560,6 +608,17 @@ class AccountRecord(msgspec.Struct, kw_only=True):
     countdowns: dict[str, int] = {}
     second_key: str = ""
     public_key: str = ""
+
+    @property
+    def unified(self) -> bool:
+        """Contracts and spot share one wallet of USDT."""
+        return self.kind is AccountKind.UNIFIED
+
+    def home(self, wallet: str, coin: str) -> str:
+        """The wallet that holds the coin; ``wallet`` is the one that was named."""
+        if not self.unified:
+            return wallet
+        return FUTURES_WALLET if coin == QUOTE_COIN else SPOT_WALLET
 
     @property
     def rules(self) -> AccountRules:

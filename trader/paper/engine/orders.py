@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from shared.domain.order import OrderType, PositionSide, Side
+from trader.paper.engine import plans
 from trader.paper.engine.accounts import Account
 from trader.paper.engine.core import Core
 from trader.paper.engine.model import (
@@ -66,6 +67,8 @@ def make(
     account.clients[order.client_id] = number
     core.live_orders[number] = order
     core.touch(account)
+    if order.plan_id:
+        plans.order_made(core, account, order)
     core.batch.order(order)
     return order
 
@@ -158,6 +161,8 @@ def finish(core: Core, account: Account, order: Order) -> None:
     """No longer pending: its client id is free again."""
     if order.expires_ns:
         core.timers.set(Timer(Due.ORDER, order.id), 0)
+    if order.plan_id:
+        plans.order_ended(core, account, order)
     del account.orders[order.id]
     del account.clients[order.client_id]
     del core.live_orders[order.id]

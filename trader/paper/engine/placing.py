@@ -208,7 +208,9 @@ def _closing(core: Core, account: Account, state: MarketState, new: NewOrder, *,
     if hedge:
         if size > position.size or (new.type is OrderType.LIMIT and size > free):
             raise Refused(Reason.ABOVE_POSITION, text(max(ZERO, free)))
-        if size > free:
+        if size > free and new.closes_all:
+            displaced = list(_resting_closes(account, position))
+        elif size > free:
             displaced = [o for o in _resting_closes(account, position) if o.remaining == size][:1]
             if not displaced and free <= 0:
                 raise Refused(Reason.ABOVE_POSITION, text(ZERO))

@@ -13,9 +13,10 @@ from trader.paper.contract import ContractSpec
 from trader.paper.engine import checks
 from trader.paper.engine.accounts import Account
 from trader.paper.engine.core import Core
-from trader.paper.engine.model import Plan, PlanKind, PlanState, Reference
+from trader.paper.engine.model import Order, Plan, PlanKind, PlanState, Reference
 from trader.paper.engine.money import decimals, text
 from trader.paper.engine.refusals import Reason, Refused
+from trader.paper.engine.timers import Due, Timer
 from trader.paper.engine.trailing import Group
 from trader.paper.market import MarketState
 
@@ -108,10 +109,45 @@ def end(core: Core, account: Account, plan: Plan, state: PlanState) -> None:
     del account.plans[plan.id]
     del account.plan_clients[plan.client_id]
     del core.live_plans[plan.id]
+    step(core, account, plan, state)
+
+
+def step(core: Core, account: Account, plan: Plan, state: PlanState) -> None:
     plan.state = state
     plan.updated_ns = core.now_ns
     core.touch(account)
     core.batch.plan(plan)
+
+
+def order_made(core: Core, account: Account, order: Order) -> None:
+    """The order of an algo order is there."""
+    plan = account.fired[order.plan_id]
+    plan.execute_order_id = order.id
+    step(core, account, plan, PlanState.TRIGGERED)
+
+
+def order_ended(core: Core, account: Account, order: Order) -> None:
+    """The order of an algo order is filled or cancelled."""
+    plan = account.fired.pop(order.plan_id)
+    plan.executed_size, plan.executed_price = order.filled, order.average
+    step(core, account, plan, PlanState.FINISHED)
+
+
+def pair(core: Core, one: Plan, other: Plan) -> None:
+    """Make two plans, of which one at least is new, the halves of one."""
+    one.sibling, other.sibling = other.id, one.id
+    siblings = {one.id: other.id, other.id: one.id}
+    for told in core.batch.plan_steps:
+        told.sibling = siblings.get(told.id, told.sibling)
+    for plan in (one, other):
+        core.batch.plans[plan.id] = plan
+
+
+def end_sibling(core: Core, account: Account, plan: Plan) -> None:
+    """One half was executed: the other goes with it."""
+    other = account.plans.get(plan.sibling)
+    if other is not None:
+        end(core, account, other, PlanState.CANCELLED)
 
 
 def activate(core: Core, plan: Plan, price: Decimal) -> None:
@@ -128,6 +164,8 @@ def activate(core: Core, plan: Plan, price: Decimal) -> None:
 def watch(core: Core, plan: Plan) -> None:
     if plan.market == "futures":
         core.index(plan.symbol)  # the engine listens to symbols that have one
+    if plan.expires_ns:
+        core.timers.set(Timer(Due.PLAN, plan.id), plan.expires_ns)
     watching = core.watching(plan.market, plan.symbol)
     if plan.active:
         # It waited for a rise and follows the highest since, or the other way round.
@@ -137,6 +175,8 @@ def watch(core: Core, plan: Plan) -> None:
 
 
 def unwatch(core: Core, plan: Plan) -> None:
+    if plan.expires_ns:
+        core.timers.set(Timer(Due.PLAN, plan.id), 0)
     watching = core.watching(plan.market, plan.symbol)
     if plan.active:
         plan.extreme = watching.trails(plan.reference, rising=not plan.rising).remove(plan.id)

@@ -16,6 +16,7 @@ from trader.paper.engine.accounts import Account
 from trader.paper.engine.core import Core
 from trader.paper.engine.legs import Leg, LegChange
 from trader.paper.engine.model import (
+    Ended,
     Order,
     Plan,
     PlanKind,
@@ -50,7 +51,7 @@ class NewPlan(msgspec.Struct, frozen=True, kw_only=True):
 def check(core: Core, account: Account, new: NewPlan) -> Position:
     """Every refusal of :func:`place`, without placing."""
     state = core.state(new.symbol)
-    checks.free_client_id(account.plan_clients, new.client_id)
+    checks.free_client_id(account, account.plan_clients, new.client_id)
     position = account.positions.get((new.symbol, new.side))
     if position is None:
         raise Refused(Reason.PLAN_WITHOUT_POSITION, new.symbol)
@@ -132,26 +133,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
 def modify(core: Core, account: Account, plan: Plan, wanted: Change) -> None:
     """Judged like a new plan. A trailing stop with another trigger or reference starts anew."""
-    state = core.state(plan.symbol)
-    new = NewPlan(
-        symbol=plan.symbol,
-        kind=plan.kind,
-        side=plan.side,
-        trigger=wanted.trigger,
-        reference=wanted.reference or plan.reference,
-        execute=wanted.execute,
-        size=plan.size if wanted.size is None or plan.kind.whole else wanted.size,
-        ratio=plan.ratio if wanted.ratio is None else wanted.ratio,
-    )
-    same = plan.active and (new.trigger, new.reference) == (plan.trigger, plan.reference)
-    if same:
-        if new.execute is not None:
-            raise Refused(Reason.PLAN_PARAMETER, "executePrice")
-        plans.check_ratio(new.ratio, "rangeRate")
-    else:
-        _check_prices(state, new)
-    if not plan.kind.whole:
-        _check_part(state, account.positions[(plan.symbol, plan.side)], new)
+    new = check_change(core, account, plan, wanted)
+    same = _follows_on(plan, new)
     plans.change(
         core,
         account,
@@ -165,6 +148,34 @@ def modify(core: Core, account: Account, plan: Plan, wanted: Change) -> None:
     )
 
 
+def _follows_on(plan: Plan, new: NewPlan) -> bool:
+    return plan.active and (new.trigger, new.reference) == (plan.trigger, plan.reference)
+
+
+def check_change(core: Core, account: Account, plan: Plan, wanted: Change) -> NewPlan:
+    """Every refusal of :func:`modify`, without changing anything: the plan as it would be."""
+    state = core.state(plan.symbol)
+    new = NewPlan(
+        symbol=plan.symbol,
+        kind=plan.kind,
+        side=plan.side,
+        trigger=wanted.trigger,
+        reference=wanted.reference or plan.reference,
+        execute=wanted.execute,
+        size=plan.size if wanted.size is None or plan.kind.whole else wanted.size,
+        ratio=plan.ratio if wanted.ratio is None else wanted.ratio,
+    )
+    if _follows_on(plan, new):
+        if new.execute is not None:
+            raise Refused(Reason.PLAN_PARAMETER, "executePrice")
+        plans.check_ratio(new.ratio, "rangeRate")
+    else:
+        _check_prices(state, new)
+    if not plan.kind.whole:
+        _check_part(state, account.positions[(plan.symbol, plan.side)], new)
+    return new
+
+
 # what rides on orders
 
 
@@ -172,6 +183,11 @@ def attach(core: Core, account: Account, order: Order, position: Position) -> No
     """An order with protection opened or grew a position: set it, or move what is set already."""
     _set(core, account, position, PlanKind.POS_PROFIT, legs.take_profit(order.preset))
     _set(core, account, position, PlanKind.POS_LOSS, legs.stop_loss(order.preset))
+    if order.preset.paired:
+        profit = account.protection(position, PlanKind.POS_PROFIT)
+        loss = account.protection(position, PlanKind.POS_LOSS)
+        if profit is not None and loss is not None and not profit.sibling and not loss.sibling:
+            plans.pair(core, profit, loss)
 
 
 def _set(core: Core, account: Account, position: Position, kind: PlanKind, leg: Leg) -> None:
@@ -215,9 +231,13 @@ def change_preset(core: Core, account: Account, order: Order, profit: LegChange,
 
 
 def shrunk(core: Core, account: Account, position: Position) -> None:
-    """A position became smaller: its protection is trimmed to it, or dies with it."""
+    """A position became smaller: its protection is trimmed to it, or dies with it, as what would close it does."""
     for plan in list(account.guards(position)):
         if not position.size:
             plans.end(core, account, plan, PlanState.CANCELLED)
         elif plan.size > position.size:
             plans.change(core, account, plan, size=position.size)
+    if not position.size:
+        for plan in list(account.closers(position)):
+            plan.failure = Ended.POSITION_CLOSED
+            plans.end(core, account, plan, PlanState.EXPIRED)

@@ -37,6 +37,7 @@ class Reason(StrEnum):
     TOO_MANY_GUARDS = auto()
     NO_BALANCE = auto()
     ABOVE_BALANCE = auto()
+    ONE_WALLET = auto()
     ABOVE_TIER = auto()
     LEVERAGE_RANGE = auto()
     LEVERAGE_MAXIMUM = auto()

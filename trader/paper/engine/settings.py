@@ -10,8 +10,8 @@ from shared.domain.order import PositionSide
 from trader.paper.engine import maths, positions
 from trader.paper.engine.accounts import Account
 from trader.paper.engine.core import Core
-from trader.paper.engine.model import MarginMode, Position, PositionMode, SymbolSettings
-from trader.paper.engine.money import ZERO, divided, minus, plus
+from trader.paper.engine.model import MarginMode, Order, Position, PositionMode, SymbolSettings
+from trader.paper.engine.money import ZERO, divided, minus, plus, times
 from trader.paper.engine.refusals import Reason, Refused
 
 
@@ -26,8 +26,9 @@ class Leverage(msgspec.Struct, frozen=True):
 def set_leverage(core: Core, account: Account, symbol: str, wanted: Leverage) -> SymbolSettings:
     """Change leverage, and with it the margin of a position that is held.
 
-    Setting what is set already succeeds. Refused while orders rest on the symbol, out of the
-    symbol's range, above the tier of a held position, or when the money does not reach.
+    Setting what is set already succeeds. Refused while orders rest on the symbol (unless the account's
+    venue lets them stay, with another margin), out of the symbol's range, above the tier of a held
+    position, or when the money does not reach.
     """
     spec = core.spec(symbol)
     for value in (wanted.long, wanted.short, wanted.crossed):
@@ -49,10 +50,16 @@ def set_leverage(core: Core, account: Account, symbol: str, wanted: Leverage) ->
         for position in account.held(symbol)
         if after.leverage(position.margin_mode, position.side) != position.leverage
     ]
-    if after != before and next(account.pending(symbol), None) is not None:
+    waiting = list(account.pending(symbol)) if after != before else []
+    if waiting and not account.record.rules.leverage_beside_orders:
         raise Refused(Reason.LEVERAGE_ORDERS, symbol)
-    _check_margins(core, account, moved)
+    locks = _locks(core, account, waiting, after)
+    _check_margins(core, account, moved, more=sum((locked - order.locked for order, locked in locks), ZERO))
     account.record.settings[symbol] = after
+    for order, locked in locks:
+        account.locked = plus(account.locked, minus(locked, order.locked))
+        order.locked, order.leverage = locked, after.leverage(order.margin_mode, order.position_side)
+        core.batch.orders[order.id] = order
     for position, leverage in moved:
         if position.margin_mode is MarginMode.ISOLATED:
             position.margin = plus(position.margin, _more(position, leverage))
@@ -62,8 +69,24 @@ def set_leverage(core: Core, account: Account, symbol: str, wanted: Leverage) ->
     return after
 
 
-def _check_margins(core: Core, account: Account, moved: list[tuple[Position, int]]) -> None:
-    more = ZERO
+def _locks(
+    core: Core, account: Account, waiting: list[Order], wanted: SymbolSettings
+) -> list[tuple[Order, Decimal]]:
+    """What resting orders that open would reserve at other leverages."""
+    found: list[tuple[Order, Decimal]] = []
+    for order in waiting:
+        if not order.closing:
+            value = times(order.price, positions.opening_part(account, order))
+            leverage = wanted.leverage(order.margin_mode, order.position_side)
+            fee = times(value, core.spec(order.symbol).taker_fee)
+            found.append((order, plus(divided(value, Decimal(leverage)), fee)))
+    return found
+
+
+def _check_margins(
+    core: Core, account: Account, moved: list[tuple[Position, int]], more: Decimal = ZERO
+) -> None:
+    """``more`` is what else the change takes from what is free."""
     for position, leverage in moved:
         spec = core.spec(position.symbol)
         largest = maths.largest_value(spec, leverage)

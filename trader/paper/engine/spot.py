@@ -7,6 +7,7 @@ got. A resting buy locks price x size of its remainder in quote, a resting sell 
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import partial
 
 import msgspec
 
@@ -68,9 +69,12 @@ def in_usdt(core: Core, coin: str, amount: Decimal) -> Decimal | None:
 def check(
     core: Core, account: Account, new: NewSpotOrder, pit: Pit, replacing: SpotOrder | None = None
 ) -> Ticket:
-    """Every refusal of an order, without placing it. ``replacing`` is about to go: its money is free."""
+    """Every refusal of an order, without placing it. ``replacing`` is about to go: its money is free.
+
+    What ``new`` has traded of its size already (``filled``) is judged with it, but neither paid for nor traded again.
+    """
     if replacing is None or new.client_id != replacing.client_id:
-        checks.free_client_id(account.spot.clients, new.client_id)
+        checks.free_client_id(account, account.spot.clients, new.client_id)
     always = bool(new.client_id) and account.record.client_ids is ClientIds.ALWAYS
     if always and core.store.spot.order_by_client(account.id, new.client_id) is not None:
         raise Refused(Reason.DUPLICATE_CLIENT_ID, new.client_id)
@@ -87,12 +91,14 @@ def check(
     checks.preset(state.spec, new.preset, long, reference)
     if new.preset != Preset() and len(account.spot.plans) >= MOST_PLANS:
         raise Refused(Reason.TOO_MANY_PLANS, str(MOST_PLANS))
+    if new.filled:
+        new = msgspec.structs.replace(new, size=minus(new.size, new.filled))
     ticket = _ticket(account, pit, new)
-    free = account.spot.available(state.spec.quote if new.side is Side.BUY else state.spec.base)
+    available = free(core, account, state.spec.quote if new.side is Side.BUY else state.spec.base)
     if replacing is not None:
-        free = plus(free, replacing.locked)
-    if _needed(new, ticket) > free:
-        raise Refused(Reason.NO_BALANCE, text(max(ZERO, free)))
+        available = plus(available, replacing.locked)
+    if _needed(new, ticket) > available:
+        raise Refused(Reason.NO_BALANCE, text(max(ZERO, available)))
     return ticket
 
 
@@ -201,6 +207,13 @@ def _affordable(left: Decimal, price: Decimal, step: Decimal) -> Decimal:
     return minus(part, step) if times(price, part) > left else part
 
 
+def free(core: Core, account: Account, coin: str) -> Decimal:
+    """What an order may spend. A unified account's USDT also stands for margins and crossed losses: may be negative."""
+    if account.record.unified and coin == QUOTE_COIN:
+        return account.funds(core.mark).free
+    return account.spot.available(coin)
+
+
 # locks
 
 
@@ -209,6 +222,17 @@ def needed(order: SpotOrder) -> Decimal:
     if order.side is Side.SELL:
         return order.remaining
     return order.budget if order.budget else times(order.price, order.remaining)
+
+
+def affords(core: Core, account: Account, order: SpotOrder, size: Decimal) -> bool:
+    """Whether it can still pay for ``size`` of its remainder, what it has set aside included.
+
+    Always, where nothing else draws on what orders lock. In a unified account losses and funding do.
+    """
+    if not (account.record.unified and order.pays == QUOTE_COIN):
+        return True
+    part = size if order.side is Side.SELL else order.budget or times(order.price, size)
+    return part <= plus(free(core, account, order.pays), order.locked)
 
 
 def reserve(core: Core, account: Account, order: SpotOrder) -> None:
@@ -240,10 +264,11 @@ def settle(
     given, got = (value, size) if order.side is Side.BUY else (size, value)
     fee = negated(times(got, spec.taker_fee if taker else spec.maker_fee))
     core.post(account, kind, ref, order.symbol, negated(given), coin=order.pays, wallet=SPOT_WALLET)
-    bill(core, account, order.pays, negated(given), group="transaction", business=order.side.value)
+    traded = partial(bill, core, account, group="transaction", business=order.side.value, symbol=order.symbol)
+    traded(order.pays, negated(given))
     core.post(account, kind, ref, order.symbol, got, coin=order.gets, wallet=SPOT_WALLET)
     core.post(account, Kind.SPOT_FEE, ref, order.symbol, fee, coin=order.gets, wallet=SPOT_WALLET)
-    bill(core, account, order.gets, got, group="transaction", business=order.side.value, fee=fee)
+    traded(order.gets, got, fee=fee)
     return fee
 
 
@@ -256,6 +281,7 @@ def bill(
     group: str,
     business: str,
     fee: Decimal = ZERO,
+    symbol: str = "",
 ) -> None:
     """A line of the spot statement, written after the ledger."""
     core.batch.spot.bills.append(
@@ -269,5 +295,6 @@ def bill(
             fee=fee,
             balance=account.spot.total(coin),
             ns=core.now_ns,
+            symbol=symbol,
         )
     )

@@ -83,14 +83,21 @@ class SpotDesk:
         self._finish(new.symbol)
         return placed
 
+    def amend(self, account: Account, order: SpotOrder, size: Decimal, price: Decimal) -> None:
+        """The same order with another size and price; it may have traded or ended by it."""
+        self.core.command_time()
+        spot_orders.amend(self.core, account, order, size, price)
+        self._finish(order.symbol)
+
     def cancel(self, account: Account, order: SpotOrder) -> None:
         self.core.command_time()
         spot_orders.cancel(self.core, account, order)
         self.core.commit()
 
-    def cancel_symbol(self, account: Account, symbol: str) -> list[SpotOrder]:
+    def cancel_all(self, account: Account, symbol: str = "") -> list[SpotOrder]:
+        """Cancel every live order (of one symbol); those that were."""
         self.core.command_time()
-        found = [order for order in account.spot.orders.values() if order.symbol == symbol]
+        found = [order for order in account.spot.orders.values() if symbol in {"", order.symbol}]
         for order in found:
             spot_orders.cancel(self.core, account, order)
         self.core.commit()
@@ -166,6 +173,7 @@ class SpotDesk:
         for _ in range(_MOST_ROUNDS):
             busy = spot_orders.SpotPit(core, state).touched() if moved else False
             busy |= spot_triggers.fire(core, state)
+            busy |= liquidation.judge(core)
             if not busy:
                 return
 

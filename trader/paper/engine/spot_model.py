@@ -14,7 +14,16 @@ import msgspec
 
 from shared.domain.order import OrderType, PositionSide, Side
 from trader.paper.contract import SPOT
-from trader.paper.engine.model import AccountRecord, Force, MarginMode, Order, PositionMode, Preset, SelfTrade
+from trader.paper.engine.model import (
+    QUOTE_COIN,
+    AccountRecord,
+    Force,
+    MarginMode,
+    Order,
+    PositionMode,
+    Preset,
+    SelfTrade,
+)
 from trader.paper.engine.money import ZERO, minus, plus
 
 
@@ -43,6 +52,8 @@ class SpotPlanState(StrEnum):
 class NewSpotOrder(msgspec.Struct, frozen=True, kw_only=True):
     """An order as a face hands it in. ``by_value``: ``size`` is what a market buy spends, in quote currency.
 
+    ``filled`` is what an order that is changed has traded of its ``size``.
+
     ``trigger`` makes it a take-profit or stop-loss order that waits, with its money locked, until the
     last price comes to it.
     """
@@ -60,6 +71,7 @@ class NewSpotOrder(msgspec.Struct, frozen=True, kw_only=True):
     preset: Preset = Preset()
     point: str = "API"
     origin: Origin = Origin.CLIENT
+    filled: Decimal = ZERO
 
 
 class SpotOrder(Order, kw_only=True):
@@ -154,7 +166,10 @@ class SpotPlan(msgspec.Struct, kw_only=True):
 
 
 class Bill(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of the spot statement: ``size`` came or went, ``fee`` (negative) with it; ``balance`` after both."""
+    """One line of the spot statement: ``size`` came or went, ``fee`` (negative) with it; ``balance`` after both.
+
+    ``symbol`` is that of a trade.
+    """
 
     id: int
     account: int
@@ -165,6 +180,7 @@ class Bill(msgspec.Struct, frozen=True, kw_only=True):
     fee: Decimal
     balance: Decimal
     ns: int
+    symbol: str = ""
 
 
 class Transfer(msgspec.Struct, frozen=True, kw_only=True):
@@ -183,7 +199,8 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True):
 class SpotHoldings:
     """The spot side of one account in memory: its coins, its live orders and plans.
 
-    ``locked`` is per coin what resting and waiting orders have set aside.
+    ``locked`` is per coin what resting and waiting orders have set aside. A unified account's USDT is
+    its one wallet; margins bind it too, so what it can spend is :func:`trader.paper.engine.spot.free`.
     """
 
     __slots__ = ("clients", "locked", "orders", "plan_clients", "plans", "record")
@@ -197,12 +214,14 @@ class SpotHoldings:
         self.locked: dict[str, Decimal] = {}
 
     def total(self, coin: str) -> Decimal:
-        return self.record.spot.get(coin, ZERO)
+        record = self.record
+        return record.wallet if record.unified and coin == QUOTE_COIN else record.spot.get(coin, ZERO)
 
     def frozen(self, coin: str) -> Decimal:
         return self.locked.get(coin, ZERO)
 
     def available(self, coin: str) -> Decimal:
+        """What no spot order locks."""
         return minus(self.total(coin), self.frozen(coin))
 
     def lock(self, coin: str, amount: Decimal) -> None:

@@ -13,9 +13,10 @@ from trader.paper.engine.accounts import Account
 from trader.paper.engine.core import Core
 from trader.paper.engine.crossing import Meeting
 from trader.paper.engine.index import PriceIndex
-from trader.paper.engine.model import Order, Source, State
+from trader.paper.engine.model import Ended, Force, Order, Source, State
 from trader.paper.engine.money import ZERO, plus, times
 from trader.paper.engine.pit import Pit, taker_of
+from trader.paper.engine.refusals import Reason, Refused
 from trader.paper.engine.spot_model import NewSpotOrder, SpotFill, SpotOrder
 from trader.paper.market import MarketState
 
@@ -77,7 +78,45 @@ def _enter(pit: SpotPit, account: Account, order: SpotOrder, meeting: Meeting, *
     if order.live and rests:
         rest(pit.core, account, order, pit.ahead_of(order))
     elif order.live:
-        cancel(pit.core, account, order)
+        why = Ended.NOT_MAKER if order.force is Force.POST_ONLY else Ended.UNFILLED
+        cancel(pit.core, account, order, why)
+
+
+def amend(core: Core, account: Account, order: SpotOrder, size: Decimal, price: Decimal) -> None:
+    """Another size (what has traded included) and price for a resting limit order, which stays the same order.
+
+    It is judged as a new one would be; a refusal leaves it as it was. At another price or with a greater
+    size it goes to the end of the queue, and trades what it meets there. It is cancelled instead when
+    nothing is left to trade, or when it is post-only and would take.
+    """
+    if order.type is not OrderType.LIMIT or order.id not in core.spot.resting:
+        raise Refused(Reason.NOT_MODIFIABLE, str(order.id))
+    if (size, price) == (order.size, order.price):
+        raise Refused(Reason.NOTHING_CHANGED)
+    if size <= order.filled:
+        raise Refused(Reason.NOT_MODIFIABLE, str(order.id))
+    pit = SpotPit(core, spot.market(core, order.symbol))
+    new = NewSpotOrder(
+        symbol=order.symbol,
+        side=order.side,
+        type=OrderType.LIMIT,
+        size=size,
+        price=price,
+        force=order.force,
+        self_trade=order.self_trade,
+        preset=order.preset,
+        filled=order.filled,
+    )
+    ticket = spot.check(core, account, new, pit, replacing=order)
+    smaller = price == order.price and size < order.size
+    unrest(core, account, order)
+    order.size, order.price, order.updated_ns = size, price, core.now_ns
+    core.batch.spot.order(order)
+    if smaller:
+        rest(core, account, order, order.ahead)
+        return
+    order.turn = core.next_id()
+    _enter(pit, account, order, ticket.meeting, rests=ticket.rests)
 
 
 # the book
@@ -125,7 +164,7 @@ def unrest(core: Core, account: Account, order: SpotOrder) -> None:
         spot.release(core, account, order)
 
 
-def cancel(core: Core, account: Account, order: SpotOrder, reason: str = "normal_cancel") -> None:
+def cancel(core: Core, account: Account, order: SpotOrder, reason: str = Ended.CLIENT) -> None:
     unrest(core, account, order)
     order.state = State.CANCELED
     order.cancel_reason = reason
@@ -207,9 +246,13 @@ class SpotPit(Pit):
         execute(self.core, self.core.accounts[own.account], own, price, size, taker=True)
 
     def fill(self, order: Order, most: Decimal) -> Decimal:
-        """What it needs was set aside: it always can."""
+        """What it needs was set aside; one that cannot pay all the same is cancelled."""
         own, size = self.core.spot.orders[order.id], min(most, order.remaining)
-        execute(self.core, self.core.accounts[own.account], own, own.price, size, taker=False)
+        account = self.core.accounts[own.account]
+        if not spot.affords(self.core, account, own, size):
+            cancel(self.core, account, own, Ended.MARGIN)
+            return ZERO
+        execute(self.core, account, own, own.price, size, taker=False)
         return size
 
     def cancel(self, order: Order, reason: str) -> None:
@@ -224,8 +267,11 @@ class SpotPit(Pit):
 def activate(core: Core, account: Account, order: SpotOrder, state: MarketState) -> bool:
     """Its trigger was reached: a waiting order goes to market. False: nothing to trade with, it waits on.
 
-    What it needs has been set aside all along, so it cannot fail for want of money.
+    What it needs has been set aside all along; where losses have used it up all the same it is cancelled.
     """
+    if not spot.affords(core, account, order, order.remaining):
+        cancel(core, account, order, Ended.MARGIN)
+        return True
     pit, taker, rests = SpotPit(core, state), taker_of(order), False
     if order.type is OrderType.MARKET:
         if order.budget:

@@ -20,7 +20,7 @@ _QUOTE_STEP = Decimal(1).scaleb(-spot.QUOTE_PLACES)
 
 
 def place(core: Core, account: Account, new: NewSpotPlan) -> SpotPlan:
-    checks.free_client_id(account.spot.plan_clients, new.client_id)
+    checks.free_client_id(account, account.spot.plan_clients, new.client_id)
     if len(account.spot.plans) >= spot.MOST_PLANS:
         raise Refused(Reason.TOO_MANY_PLANS, str(spot.MOST_PLANS))
     check(core, new)

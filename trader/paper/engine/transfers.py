@@ -22,9 +22,11 @@ _COIN = re.compile(r"[0-9A-Z]{1,20}\Z")
 
 
 def check_deposit(account: Account | None, wallet: str, coin: str, amount: Decimal) -> None:
-    """The futures wallet takes USDT only."""
+    """The futures wallet takes USDT only, but one wallet takes all."""
     if wallet not in (FUTURES_WALLET, SPOT_WALLET):
         raise Refused(Reason.BAD_VALUE, "wallet")
+    if account is not None:
+        wallet = account.record.home(wallet, coin)
     if not _COIN.match(coin) or (wallet == FUTURES_WALLET and coin != QUOTE_COIN):
         raise Refused(Reason.BAD_VALUE, "coin")
     checks.number(amount, "amount")
@@ -36,17 +38,21 @@ def check_deposit(account: Account | None, wallet: str, coin: str, amount: Decim
 def deposit(core: Core, account: Account, wallet: str, coin: str, amount: Decimal) -> None:
     """From outside; zero is none."""
     core.post(account, Kind.DEPOSIT, account.id, "", amount, coin=coin, wallet=wallet)
-    if wallet == SPOT_WALLET and amount:
+    if account.record.home(wallet, coin) == SPOT_WALLET and amount:
         spot.bill(core, account, coin, amount, group="deposit", business="deposit")
 
 
 def transfer(
     core: Core, account: Account, source: str, target: str, amount: Decimal, *, client_id: str
 ) -> Transfer:
-    """USDT between futures and spot. From futures goes what no margin binds, from spot what no order locks."""
+    """USDT between futures and spot. From futures goes what no margin binds, from spot what no order locks.
+
+    An account with one wallet has nothing to move between.
+    """
+    if account.record.unified:
+        raise Refused(Reason.ONE_WALLET)
     if client_id:
-        if not checks.CLIENT_ID.match(client_id):
-            raise Refused(Reason.BAD_CLIENT_ID, client_id)
+        checks.well_formed(account, client_id)
         if core.store.spot.transfers(account.id, SpotQuery(client_id=client_id, limit=1)):
             raise Refused(Reason.DUPLICATE_CLIENT_ID, client_id)
     checks.number(amount, "amount")

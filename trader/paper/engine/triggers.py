@@ -1,13 +1,14 @@
 """Firing plans when the price that they watch reaches their trigger.
 
 A trailing plan first becomes active and then follows. Protection that cannot trade because the book has
-no counter side waits for one; a conditional order that cannot be placed fails, and nothing else changes.
+no counter side waits for one; a conditional or algo order that cannot be placed fails, and nothing else
+changes.
 """
 
 from __future__ import annotations
 
 from shared.domain.order import PositionSide
-from trader.paper.engine import conditional, matching, orders, placing, plans, protection
+from trader.paper.engine import algos, conditional, matching, orders, placing, plans, protection
 from trader.paper.engine.accounts import Account
 from trader.paper.engine.core import Core
 from trader.paper.engine.model import NewOrder, Order, Plan, PlanKind, PlanState, Reference, Source, opened_by
@@ -52,6 +53,9 @@ def _execute(core: Core, state: MarketState, plan: Plan) -> bool:
     account = core.accounts[plan.account]
     if plan.kind.protects:
         return _protect(core, account, state, plan)
+    if plan.kind.algo:
+        algos.fire(core, account, state, plan)
+        return True
     _submit(core, account, state, plan)
     return True
 
@@ -87,6 +91,7 @@ def _executed(core: Core, account: Account, plan: Plan, order: Order) -> None:
     plan.execute_order_id = order.id
     plan.executed_size = order.size
     plans.end(core, account, plan, PlanState.EXECUTED)
+    plans.end_sibling(core, account, plan)
 
 
 def _submit(core: Core, account: Account, state: MarketState, plan: Plan) -> None:

@@ -36,24 +36,29 @@ class _Topic:
         self.key = key
 
 
-class _Ping(str):
-    """A ping frame with this payload."""
+class _Beat:
+    """A ping or pong frame."""
 
-    __slots__ = ()
+    __slots__ = ("payload", "ping")
+
+    def __init__(self, payload: bytes, *, ping: bool) -> None:
+        self.payload = payload
+        self.ping = ping
 
 
 class Outbox:
     """``write`` is the task that empties it; ``on_drop`` hears of every message that is thrown away."""
 
-    __slots__ = ("_items", "_latest", "_on_drop", "_socket", "_wake", "_wire", "closing")
+    __slots__ = ("_code", "_items", "_latest", "_on_drop", "_socket", "_wake", "_wire", "closing")
 
     def __init__(self, socket: web.WebSocketResponse, wire: Wire, on_drop: Callable[[], None]) -> None:
         self._socket = socket
         self._wire = wire
         self._on_drop = on_drop
-        self._items: deque[str | _Topic] = deque()
+        self._items: deque[str | _Topic | _Beat] = deque()
         self._latest: dict[Hashable, str] = {}
         self._wake = asyncio.Event()
+        self._code: int = WSCloseCode.OK
         self.closing = False
 
     # putting in
@@ -74,8 +79,9 @@ class Outbox:
         if not waiting:
             self._public(_Topic(key))
 
-    def ping(self, payload: str) -> None:
-        self._items.append(_Ping(payload))
+    def beat(self, payload: bytes, *, ping: bool) -> None:
+        """A ping frame, or the pong that answers one."""
+        self._items.append(_Beat(payload, ping=ping))
         self._wake.set()
 
     def _public(self, item: _Stream | _Topic) -> None:
@@ -104,8 +110,10 @@ class Outbox:
             if self._wire.transport is not None:
                 self._wire.transport.abort()
 
-    def finish(self) -> None:
+    def finish(self, code: int = WSCloseCode.OK) -> None:
         """Write what waits, then close."""
+        if not self.closing:
+            self._code = code
         self.closing = True
         self._wake.set()
 
@@ -122,8 +130,8 @@ class Outbox:
                     item = self._items.popleft()
                     if isinstance(item, _Topic):
                         await self._socket.send_str(self._latest.pop(item.key))
-                    elif isinstance(item, _Ping):
-                        await self._socket.ping(item.encode())
+                    elif isinstance(item, _Beat):
+                        await (self._socket.ping if item.ping else self._socket.pong)(item.payload)
                     else:
                         await self._socket.send_str(item)
                 if self.closing:
@@ -132,4 +140,4 @@ class Outbox:
                 await self._wake.wait()
         except ConnectionError:
             self.closing = True  # the client is gone
-        await self._socket.close()
+        await self._socket.close(code=self._code)

@@ -61,11 +61,15 @@ class Line:
         """Whether pushes wait here that later ones must not overtake unasked."""
         return bool(self._late or self._held or self._dead)
 
-    def push(self, channel: str, account: int | None, message: str, emit: Emit) -> None:
-        """Send a push as the faults let it; called while there are faults of channels, or it is ``busy``."""
+    def push(self, channel: str | tuple[str, ...], account: int | None, message: str, emit: Emit) -> None:
+        """Send a push as the faults let it; called while there are faults of channels, or it is ``busy``.
+
+        A channel with several names is meant by any of them.
+        """
         if self._silent():
             return  # nothing can strike what is not heard
-        fitting = [rule for rule in self._board.channels if rule.fits(channel, account)]
+        names = (channel,) if isinstance(channel, str) else channel
+        fitting = [rule for rule in self._board.channels if any(rule.fits(name, account) for name in names)]
         struck = [rule for rule in fitting if rule.strikes() and not self._swaps(rule)]
         out = [message]
         delay_s = 0.0

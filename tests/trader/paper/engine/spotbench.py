@@ -60,14 +60,14 @@ class SpotBench(Bench):
         self.spot(symbol).tape_book.snapshot(bids, asks)
         self.hub.feed_book(self.spot(symbol), self.now())
 
-    def rich(self, futures: str = "0", **coins: str) -> Account:
+    def rich(self, futures: str = "0", *, kind: AccountKind = AccountKind.CLASSIC, **coins: str) -> Account:
         number = len(self.engine.accounts) + 1
         record = AccountRecord(
             id=0,
             key=f"key{number}",
             secret="s",
             passphrase="p",
-            kind=AccountKind.CLASSIC,
+            kind=kind,
             label="",
             created_ns=0,
         )

@@ -72,11 +72,11 @@ def test_only_a_smaller_size_keeps_the_place_in_the_queue(bench: Bench) -> None:
     first, second = (bench.order(account, "buy", "1", "49999") for _ in range(2))
     assert first.ahead == second.ahead == 3
     bench.trade(BTC, "49999", "2", taker="sell")
-    assert (first.ahead, second.ahead) == (1, 1)
+    assert (first.ahead, second.ahead) == (D(1), D(1))
     amend(bench, account, first, "0.5", "49999")
     assert first.ahead == 1
     bench.trade(BTC, "49999", "1.2", taker="sell")  # 1 was before both, 0.2 go to the first of them
-    assert (first.filled, second.filled) == (D("0.2"), 0)
+    assert (first.filled, second.filled) == (D("0.2"), D(0))
     amend(bench, account, first, "0.6", "49999")
     assert first.ahead == 3  # behind what the tape shows now
     bench.book(BTC, [("49998", "3")], [("49999", "0.3")])
@@ -88,7 +88,7 @@ def test_another_price_sends_to_the_end_and_trades_what_it_meets(bench: Bench) -
     account = bench.account(100_000)
     order = bench.order(account, "buy", "1.5", "49900")
     amend(bench, account, order, "1.5", "50005")
-    assert (order.state, order.filled, order.value) == (State.PARTIALLY_FILLED, 1, 50_000)
+    assert (order.state, order.filled, order.value) == (State.PARTIALLY_FILLED, D(1), D(50_000))
     amend(bench, account, order, "1.2", "50005")
     assert (order.remaining, order.amendments) == (D("0.2"), 2)
     assert account.locked == D("1006.1006")  # 10 001 / 10 + 10 001 x 0.0006
@@ -103,8 +103,9 @@ def test_a_size_that_has_traded_already_ends_the_order(bench: Bench) -> None:
     order = bench.order(account, "buy", "1.5", "50000")
     refused(Reason.SIZE_DECIMALS, lambda: amend(bench, account, order, "0.9995", "50000"), bench)
     amend(bench, account, order, "1", "50000")
-    assert (order.state, order.cancel_reason, order.filled) == (State.CANCELED, Ended.AMENDED, 1)
-    assert (account.locked, account.orders) == (0, {})
+    assert (order.state, order.cancel_reason, order.filled) == (State.CANCELED, Ended.AMENDED, D(1))
+    assert account.locked == 0
+    assert not account.orders
 
 
 def test_a_post_only_order_that_would_take_ends(bench: Bench) -> None:

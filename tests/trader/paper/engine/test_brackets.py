@@ -22,12 +22,14 @@ from tests.trader.paper.engine.test_liquidation import FREE, ladder
 from trader.paper.engine import estimates, maths
 from trader.paper.engine.model import MarginMode, Position, PositionMode, Upkeep
 from trader.paper.engine.refusals import Refused
+from trader.paper.engine.settings import Leverage
 from trader.paper.state import SqliteStore
 
 D = Decimal
 CROSSED = MarginMode.CROSSED
 LONG, SHORT = PositionSide.LONG, PositionSide.SHORT
 BTC_SPEC = spec(BTC, "0.1", "0.001")
+TEN = Leverage(10, 10, 10)
 
 
 def position(entry: str, size: str, margin: str = "0", side: PositionSide = LONG) -> Position:
@@ -161,6 +163,7 @@ def test_an_isolated_position_goes_at_its_own_price_and_not_before() -> None:
     bench.move(BTC, "49999.9")
     account, other = bench.account("5000", "binance"), bench.account("5000")
     for one in (account, other):
+        bench.engine.set_leverage(one, BTC, TEN)
         bench.order(one, "buy", "0.2")
     bench.move(BTC, "45180.8")
     assert bench.held(account).size == D("0.2")
@@ -176,6 +179,7 @@ def test_the_fall_through_both_prices_books_the_same_for_both_kinds() -> None:
         bench = Bench()
         both = [bench.account("5000", kind) for kind in ("classic", "binance")]
         for account in both:
+            bench.engine.set_leverage(account, BTC, TEN)
             bench.order(account, side, "0.2")
             bench.order(account, side, "0.1", "50000" if side == "sell" else "49990")
         bench.move(BTC, "30000" if side == "buy" else "80000")
@@ -193,6 +197,7 @@ def test_a_position_above_the_first_tier_is_reduced_first_by_the_notional_where_
     bench = Bench(specs=(spec(BTC, "0.1", "0.001", tiers=tiers, **FREE), spec(ETH, "0.01", "0.01")))
     bench.move(BTC, "24999.9")
     account = bench.account("1000", "binance")
+    bench.engine.set_leverage(account, BTC, TEN)
     bench.order(account, "buy", "0.08")
     assert bench.engine.core.liquidation_prices[bench.held(account).id] == D("23242.1875")
     bench.move(BTC, "25000", mark="23242.1")

@@ -280,7 +280,7 @@ def test_other_refusals() -> None:
         bench.spot_plan(account, "buy", "0.001", "49000")
     assert removed.value.reason is Reason.DELISTED
     assert bench.everything() == before
-    bench.engine.spot.cancel_symbol(account, BTC)
+    bench.engine.spot.cancel_all(account, BTC)
     assert account.spot.locked == {}
 
 

@@ -148,7 +148,7 @@ def others(draw: st.DrawFn) -> Step:
             case "cancel" if first is not None:
                 engine.spot.cancel(account, first)
             case "cancel_all":
-                engine.spot.cancel_symbol(account, symbol)
+                engine.spot.cancel_all(account, symbol)
             case "replace" if first is not None and first.price and not first.waiting:
                 at = near(bench, first.symbol, price)
                 assert at is not None

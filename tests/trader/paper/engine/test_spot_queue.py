@@ -191,7 +191,7 @@ def test_time_in_force_counts_what_other_accounts_offer(pit: Pit) -> None:
     ]
     assert pit.order(buyer, "buy", "0.5", "100", force=Force.FOK).state is State.FILLED
     ioc = pit.order(buyer, "buy", "0.5", "100", force=Force.IOC)
-    assert (ioc.state, ioc.filled, ioc.cancel_reason) == (State.CANCELED, D("0.1"), "normal_cancel")
+    assert (ioc.state, ioc.filled, ioc.cancel_reason) == (State.CANCELED, D("0.1"), "unfilled")
     assert (resting.state, seller.spot.locked, buyer.spot.locked) == (State.FILLED, {}, {})
 
 

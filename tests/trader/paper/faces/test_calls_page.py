@@ -14,9 +14,12 @@ ROW = re.compile(r"^\| `(GET|POST) (\S+)` \| (\d+) \|", re.MULTILINE)
 
 def test_every_call_is_on_the_page_with_its_limit_and_nothing_else_is() -> None:
     assert rest.HANDLERS
-    rows = [
-        (method, f"/api/v2/{path}", int(limit))
-        for method, path, limit in ROW.findall(PAGE.read_text("utf-8"))
-    ]
+    rows: list[tuple[str, str, int]] = []
+    version = "v2"
+    for line in PAGE.read_text("utf-8").splitlines():
+        if line.startswith("### "):
+            version = "v3" if line.startswith("### Unified:") else "v2"
+        for method, path, limit in ROW.findall(line):
+            rows.append((method, f"/api/{version}/{path}", int(limit)))
     assert len(rows) == len(set(rows))
     assert set(rows) == {(method, path, route.per_second) for (method, path), route in ROUTES.items()}

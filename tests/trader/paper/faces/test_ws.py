@@ -13,7 +13,7 @@ from shared import clock
 from tests.trader.paper.client import FUTURES, Client, Socket, signature
 from tests.trader.paper.conftest import Exchanges
 from trader.paper.faces import outbox
-from trader.paper.faces.bitget import ws
+from trader.paper.faces.bitget import connection as connections
 from trader.paper.faces.bitget.limits import VenueLimits
 from trader.paper.server import PaperServer
 
@@ -269,7 +269,9 @@ async def test_a_slow_reader_loses_the_oldest_market_data_and_keeps_the_newest_p
     server: PaperServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(outbox, "MOST_PUBLIC", 3)
-    connection = ws.Connection(server.ws, aiohttp.web.WebSocketResponse(), server._protocol())
+    connection = connections.Connection(
+        server.ws, server.ws.classic, aiohttp.web.WebSocketResponse(), server._protocol()
+    )
     ticker, trade = ("futures", "BTCUSDT", "ticker"), ("futures", "BTCUSDT", "trade")
     connection.push_public(ticker, "old", latest=True)
     connection.push_public(ticker, "new", latest=True)

@@ -61,6 +61,10 @@ class Call(msgspec.Struct):
             raise refusal(-1121)
         return state
 
+    def one_or_all(self) -> list[MarketState]:
+        """The named symbol, or every contract."""
+        return [self.state()] if self.params.has("symbol") else self.states()
+
     def states(self) -> list[MarketState]:
         """All contracts."""
         return [state for state in self.hub.states.values() if state.market == FUTURES]
@@ -86,6 +90,11 @@ ROUTES: dict[tuple[str, str], Route] = {}
 
 def amount(count: Count, params: Params) -> int:
     return count if isinstance(count, int) else count(params)
+
+
+def by_symbol(one: int, every: int) -> Callable[[Params], int]:
+    """A call about one symbol, or about all of them when none is named."""
+    return lambda params: one if params.has("symbol") else every
 
 
 def _enter(method: str, path: str, security: Security, weight: Count, orders: Count) -> Callable[[H], H]:

@@ -54,6 +54,17 @@ class ListenKeys:
         self.expire()
         return self._keys.get(key)
 
+    @property
+    def all(self) -> list[str]:
+        """Every key that is valid, or was when somebody last looked."""
+        return list(self._keys)
+
+    def soonest_s(self) -> float:
+        """Seconds until the next key expires, an hour's worth when there is none."""
+        until = min((until for _, until in self._until.values()), default=None)
+        left = self._valid_ns if until is None else until - clock.monotonic_ns()
+        return max(0.0, left / clock.SECOND)
+
     def expire(self) -> None:
         """End what is over; called before every use, and by who pushes the streams, now and then."""
         now = clock.monotonic_ns()

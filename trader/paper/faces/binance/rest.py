@@ -15,7 +15,18 @@ from trader.paper.engine.accounts import Account
 from trader.paper.engine.batch import StateLostError
 from trader.paper.engine.engine import Engine
 from trader.paper.engine.refusals import Refused
-from trader.paper.faces.binance import errors, general
+from trader.paper.faces.binance import (
+    account,
+    errors,
+    general,
+    history,
+    klines,
+    market_data,
+    orders,
+    positions,
+    settings,
+    symbols,
+)
 from trader.paper.faces.binance.auth import KEY_HEADER, authenticate, owner
 from trader.paper.faces.binance.calls import ROUTES, Call, Route, Security, amount
 from trader.paper.faces.binance.errors import from_engine, refusal
@@ -29,7 +40,7 @@ from trader.paper.state import SqliteStore
 from trader.paper.wall import TRUE_WALL, Wall
 
 #: Importing them enters their routes.
-HANDLERS = (general,)
+HANDLERS = (account, general, history, klines, market_data, orders, positions, settings, symbols)
 
 log = logging.getLogger(__name__)
 _encode = msgspec.json.Encoder().encode

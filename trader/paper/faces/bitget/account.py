@@ -56,7 +56,7 @@ def balances(engine: Engine, account: Account, funds: Funds) -> dict[str, object
         "maxTransferOut": free,
         "accountEquity": text(funds.equity),
         "usdtEquity": text(funds.equity),
-        "btcEquity": text(_in_bitcoin(engine, funds.equity)),
+        "btcEquity": text(in_bitcoin(engine, funds.equity)),
         "crossedRiskRate": text(divided(needed, equity)) if needed and equity > 0 else "0",
         "unrealizedPL": text(funds.isolated_unrealised + funds.crossed_unrealised) if open_ else "",
         "coupon": "0",
@@ -69,7 +69,7 @@ def balances(engine: Engine, account: Account, funds: Funds) -> dict[str, object
     }
 
 
-def _in_bitcoin(engine: Engine, equity: Decimal) -> Decimal:
+def in_bitcoin(engine: Engine, equity: Decimal) -> Decimal:
     state = engine.core.hub.get("futures", "BTCUSDT")
     return divided(equity, state.last).quantize(Decimal("1e-12")) if state and state.last else ZERO
 

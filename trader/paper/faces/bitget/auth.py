@@ -41,11 +41,13 @@ def authenticate(
     body: bytes,
     *,
     wall: Wall = TRUE_WALL,
+    kind: AccountKind = AccountKind.CLASSIC,
 ) -> Account:
     """The account of a signed request; refusals in the venue's own order of checks.
 
-    ``path_query`` is what stood in the request line. The kind of the account is judged before the
-    signature: a unified key on a classic path is 40085 whatever it signed.
+    ``path_query`` is what stood in the request line, ``kind`` the account that the call is for. A unified
+    key on a classic path is 40085 whatever it signed; a classic key on a v3 path must be right first, then
+    it is 40084.
     """
     key = headers.get("ACCESS-KEY")
     if not key:
@@ -69,16 +71,22 @@ def authenticate(
         raise refusal("40012")
     if abs(wall.now_ms() - int(stamp)) > WINDOW_MS:
         raise refusal("40008")
-    if record.kind is not AccountKind.CLASSIC:
-        raise refusal("40085")
+    if kind is AccountKind.CLASSIC:
+        check_kind(account, kind)
     text = _text(body)
     prehash = f"{stamp}{method}{path_query}{text}"
-    if matches(record.secret, prehash, given):
-        return account
-    decoded = f"{stamp}{method}{unquote_plus(path_query)}{text}"
-    if decoded != prehash and matches(record.secret, decoded, given):
-        return account
-    raise refusal("40009")
+    if not matches(record.secret, prehash, given):
+        decoded = f"{stamp}{method}{unquote_plus(path_query)}{text}"
+        if decoded == prehash or not matches(record.secret, decoded, given):
+            raise refusal("40009")
+    check_kind(account, kind)
+    return account
+
+
+def check_kind(account: Account, kind: AccountKind) -> None:
+    """Whether the account may make calls of that kind."""
+    if account.record.kind is not kind:
+        raise refusal("40085" if kind is AccountKind.CLASSIC else "40084")
 
 
 def _text(body: bytes) -> str:

@@ -9,6 +9,7 @@ import msgspec
 
 from trader.paper.engine.accounts import Account
 from trader.paper.engine.engine import Engine
+from trader.paper.engine.model import AccountKind
 from trader.paper.faces.bitget.errors import refusal
 from trader.paper.faces.bitget.params import Params
 from trader.paper.market import MarketHub, MarketState
@@ -43,19 +44,34 @@ H = TypeVar("H", bound=Handler)
 
 
 class Route(msgspec.Struct, frozen=True):
-    """``per_second`` is the venue's limit: per IP for public calls, per account for signed ones."""
+    """``per_second`` is the venue's limit: per IP for public calls, per account for signed ones.
+
+    ``kind`` is the account that a signed call is for; ``listed``: its body is a JSON list.
+    """
 
     handler: Handler
     signed: bool
     per_second: int
+    kind: AccountKind = AccountKind.CLASSIC
+    listed: bool = False
 
 
 ROUTES: dict[tuple[str, str], Route] = {}
 
 
-def _enter(method: str, path: str, per_second: int, *, signed: bool) -> Callable[[H], H]:
+def enter(
+    method: str,
+    path: str,
+    per_second: int,
+    *,
+    signed: bool,
+    kind: AccountKind = AccountKind.CLASSIC,
+    listed: bool = False,
+) -> Callable[[H], H]:
+    """Enter a handler into the table."""
+
     def entered(handler: H) -> H:
-        ROUTES[(method, path)] = Route(handler, signed, per_second)
+        ROUTES[(method, path)] = Route(handler, signed, per_second, kind, listed)
         return handler
 
     return entered
@@ -63,12 +79,12 @@ def _enter(method: str, path: str, per_second: int, *, signed: bool) -> Callable
 
 def public(path: str, per_second: int = 20) -> Callable[[H], H]:
     """An unsigned GET."""
-    return _enter("GET", path, per_second, signed=False)
+    return enter("GET", path, per_second, signed=False)
 
 
 def signed_get(path: str, per_second: int = 10) -> Callable[[H], H]:
-    return _enter("GET", path, per_second, signed=True)
+    return enter("GET", path, per_second, signed=True)
 
 
 def signed_post(path: str, per_second: int = 10) -> Callable[[H], H]:
-    return _enter("POST", path, per_second, signed=True)
+    return enter("POST", path, per_second, signed=True)

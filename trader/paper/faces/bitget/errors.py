@@ -137,6 +137,7 @@ _CODES = {
     Reason.TOO_MANY_GUARDS: "40890",
     Reason.NO_BALANCE: "40754",
     Reason.ABOVE_BALANCE: "40762",
+    Reason.ONE_WALLET: "40085",
     Reason.ABOVE_TIER: "45120",
     Reason.LEVERAGE_RANGE: "45044",
     Reason.LEVERAGE_MAXIMUM: "45045",

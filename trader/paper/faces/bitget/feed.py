@@ -1,17 +1,11 @@
-"""Public channels: one topic per channel and symbol, rendered once for all its subscribers.
-
-A topic pushes at most once per interval (the venue's own pace); what happens in between is folded
-together, so a slow or a fast market costs the same. Nothing runs while nobody listens.
-"""
+"""Public channels: one topic per channel and symbol, at the venue's own pace."""
 
 from __future__ import annotations
 
-import asyncio
 import zlib
-from abc import ABC, abstractmethod
-from collections.abc import Callable
+from abc import abstractmethod
+from collections.abc import Callable, Iterable
 from decimal import Decimal
-from typing import Protocol
 
 import msgspec
 
@@ -21,10 +15,12 @@ from trader.paper.contract import FUTURES
 from trader.paper.engine.money import text
 from trader.paper.faces.bitget import candles
 from trader.paper.faces.bitget.public import change_24h, change_utc, top, trade_row
-from trader.paper.market import MarketEvent, MarketHub, MarketState, SymbolAdded, Traded
+from trader.paper.faces.topics import Subscriber
+from trader.paper.faces.topics import Topic as Paced
+from trader.paper.market import MarketEvent, MarketHub, MarketState, PublicTrade, SymbolAdded, Traded
 
 Arg = dict[str, object]
-TopicKey = tuple[str, str, str]  # market, symbol, channel
+TopicKey = tuple[str, ...]  # market, symbol, channel, and what else tells topics apart
 OpenInterest = Callable[[str], Decimal]  # of a contract, in base coin
 
 _BOOK_LEVELS = 200
@@ -33,84 +29,38 @@ _CANDLES_IN_SNAPSHOT = 500
 _encode = msgspec.json.Encoder().encode
 
 
-class Subscriber(Protocol):
-    def push_public(self, key: TopicKey, message: str, *, latest: bool) -> None:
-        """``latest``: an older unsent message of the same topic is worthless now."""
-
-
 def frame(action: str, arg: Arg, data: object) -> str:
     message = {"action": action, "arg": arg, "data": data, "ts": clock.now_ms()}
     return _encode(message).decode()
 
 
-class Topic(ABC):
-    """One channel of one symbol. ``latest_only`` topics are whole pictures: only the newest counts."""
+class Topic(Paced):
+    """One channel of one symbol."""
 
-    latest_only = True
-    interval_ms = 300
-    gathers = False
-    """Wants to hear of every event, also while a push is already due."""
-
-    def __init__(self, state: MarketState, arg: Arg) -> None:
+    def __init__(self, key: TopicKey, state: MarketState, arg: Arg) -> None:
         self.state = state
         self.arg = arg
-        self.key: TopicKey = (state.market, state.symbol, str(arg["channel"]))
-        self.subscribers: dict[Subscriber, None] = {}
-        self.timer: asyncio.TimerHandle | None = None
-        self._sent_at = 0.0
+        super().__init__(key)
 
     @abstractmethod
     def data(self) -> object:
         """What a push carries."""
 
     def first(self) -> str:
-        """What a new subscriber gets at once."""
         return frame("snapshot", self.arg, self.data())
 
     def update(self) -> str | None:
         """The next push to all, or ``None`` when there is nothing to say."""
         return frame("snapshot", self.arg, self.data())
 
-    def heard(self, event: MarketEvent) -> bool:
-        """Take an event in; whether a push is due."""
-        return isinstance(event, MarketEvent)
-
-    def add(self, subscriber: Subscriber) -> None:
-        self.flush()
-        self.subscribers[subscriber] = None
-        subscriber.push_public(self.key, self.first(), latest=False)
-
-    def remove(self, subscriber: Subscriber) -> bool:
-        """True when nobody is left."""
-        self.subscribers.pop(subscriber, None)
-        if self.subscribers:
-            return False
-        if self.timer is not None:
-            self.timer.cancel()
-            self.timer = None
-        return True
-
-    def touch(self) -> None:
-        """Push now, or when the interval since the last push is over."""
-        if self.timer is None:
-            loop = asyncio.get_running_loop()
-            self.timer = loop.call_at(max(loop.time(), self._sent_at + self.interval_ms / 1000), self.flush)
-
-    def flush(self) -> None:
-        if self.timer is None:
-            return
-        self.timer.cancel()
-        self.timer = None
-        self._sent_at = asyncio.get_running_loop().time()
+    def updates(self) -> Iterable[str]:
         message = self.update()
-        if message is not None:
-            for subscriber in self.subscribers:
-                subscriber.push_public(self.key, message, latest=self.latest_only)
+        return () if message is None else (message,)
 
 
 class TickerTopic(Topic):
-    def __init__(self, state: MarketState, arg: Arg, open_interest: OpenInterest) -> None:
-        super().__init__(state, arg)
+    def __init__(self, key: TopicKey, state: MarketState, arg: Arg, open_interest: OpenInterest) -> None:
+        super().__init__(key, state, arg)
         self._open_interest = open_interest
 
     def data(self) -> object:
@@ -150,15 +100,15 @@ class TickerTopic(Topic):
         return [row]
 
 
-def _pairs(levels: list[tuple[Decimal, Decimal]]) -> list[list[str]]:
+def pairs(levels: list[tuple[Decimal, Decimal]]) -> list[list[str]]:
     return [[text(price), text(size)] for price, size in levels]
 
 
 class DepthTopic(Topic):
     """books1, books5, books15: always a whole picture of the top."""
 
-    def __init__(self, state: MarketState, arg: Arg, levels: int) -> None:
-        super().__init__(state, arg)
+    def __init__(self, key: TopicKey, state: MarketState, arg: Arg, levels: int) -> None:
+        super().__init__(key, state, arg)
         self.levels = levels
         self.interval_ms = 10 if levels == 1 else 150
 
@@ -166,8 +116,8 @@ class DepthTopic(Topic):
         bids, asks = self.state.book.depth(self.levels)
         return [
             {
-                "asks": _pairs(asks),
-                "bids": _pairs(bids),
+                "asks": pairs(asks),
+                "bids": pairs(bids),
                 "checksum": 0,
                 "seq": self.state.seq,
                 "ts": str(self.state.ts_ns // MILLISECOND),
@@ -181,37 +131,37 @@ class BookTopic(Topic):
     latest_only = False
     interval_ms = 150
 
-    def __init__(self, state: MarketState, arg: Arg) -> None:
-        super().__init__(state, arg)
-        self._seq = 0
+    def __init__(self, key: TopicKey, state: MarketState, arg: Arg) -> None:
+        super().__init__(key, state, arg)
+        self.seq = 0
         self._bids: dict[str, str] = {}
         self._asks: dict[str, str] = {}
         self._take()
 
     def data(self) -> object:
-        return [self._row(list(self._bids.items()), list(self._asks.items()), 0)]
+        return [self.row(list(self._bids.items()), list(self._asks.items()), 0)]
 
     def update(self) -> str | None:
-        bids, asks, before = self._bids, self._asks, self._seq
+        bids, asks, before = self._bids, self._asks, self.seq
         self._take()
         changed_bids, changed_asks = _changes(bids, self._bids), _changes(asks, self._asks)
         if not changed_bids and not changed_asks:
-            self._seq = before
+            self.seq = before
             return None
-        return frame("update", self.arg, [self._row(changed_bids, changed_asks, before)])
+        return frame("update", self.arg, [self.row(changed_bids, changed_asks, before)])
 
     def _take(self) -> None:
         bids, asks = self.state.book.depth(_BOOK_LEVELS)
         self._bids = {text(price): text(size) for price, size in bids}
         self._asks = {text(price): text(size) for price, size in asks}
-        self._seq = max(self._seq + 1, self.state.seq)
+        self.seq = max(self.seq + 1, self.state.seq)
 
-    def _row(self, bids: list[tuple[str, str]], asks: list[tuple[str, str]], before: int) -> Arg:
+    def row(self, bids: list[tuple[str, str]], asks: list[tuple[str, str]], before: int) -> Arg:
         return {
             "asks": asks,
             "bids": bids,
             "checksum": self._checksum(),
-            "seq": self._seq,
+            "seq": self.seq,
             "pseq": before,
             "ts": str(self.state.ts_ns // MILLISECOND),
         }
@@ -241,17 +191,20 @@ class TradeTopic(Topic):
     interval_ms = 50
     gathers = True
 
-    def __init__(self, state: MarketState, arg: Arg) -> None:
-        super().__init__(state, arg)
+    def __init__(self, key: TopicKey, state: MarketState, arg: Arg) -> None:
+        super().__init__(key, state, arg)
         self._fresh: list[dict[str, str]] = []
+
+    def row(self, trade: PublicTrade | Traded) -> dict[str, str]:
+        return trade_row(trade)
 
     def data(self) -> object:
         newest = list(self.state.trades)[-_TRADES_IN_SNAPSHOT:]
-        return [trade_row(trade) for trade in reversed(newest)]
+        return [self.row(trade) for trade in reversed(newest)]
 
     def heard(self, event: MarketEvent) -> bool:
         if isinstance(event, Traded):
-            self._fresh.append(trade_row(event))
+            self._fresh.append(self.row(event))
             return True
         return False
 
@@ -263,65 +216,73 @@ class TradeTopic(Topic):
 class CandleTopic(Topic):
     interval_ms = 500
 
-    def __init__(self, state: MarketState, arg: Arg, minutes: int) -> None:
-        super().__init__(state, arg)
+    def __init__(self, key: TopicKey, state: MarketState, arg: Arg, minutes: int) -> None:
+        super().__init__(key, state, arg)
         self._minutes = minutes
 
     def data(self) -> object:
-        return self._rows(_CANDLES_IN_SNAPSHOT)
+        return self.rows(_CANDLES_IN_SNAPSHOT)
 
     def update(self) -> str | None:
-        return frame("update", self.arg, self._rows(1))
+        return frame("update", self.arg, self.rows(1))
 
-    def _rows(self, count: int) -> list[list[str]]:
+    def rows(self, count: int) -> list[object]:
+        return [[*row, row[-1]] for row in self.plain(count)]
+
+    def plain(self, count: int) -> list[list[str]]:
+        """The newest, oldest first: open time (ms), o, h, l, c, base and quote volume."""
         merged = candles.merged(self.state.candles(count * self._minutes), self._minutes)
-        rows = [candles.row(candle) for candle in merged[-count:]]
-        return [[*row, row[-1]] for row in rows]
+        return [candles.row(candle) for candle in merged[-count:]]
 
 
-def make_topic(state: MarketState, arg: Arg, open_interest: OpenInterest) -> Topic | None:
-    """``None`` for a channel that is not served."""
-    channel = str(arg["channel"])
-    if channel == "ticker":
-        return TickerTopic(state, arg, open_interest)
-    if channel == "books":
-        return BookTopic(state, arg)
-    if channel in {"books1", "books5", "books15"}:
-        return DepthTopic(state, arg, int(channel[5:]))
-    if channel == "trade":
-        return TradeTopic(state, arg)
-    if channel.startswith("candle") and channel[6:] in candles.MINUTES:
-        return CandleTopic(state, arg, candles.MINUTES[channel[6:]])
-    return None
+class TopicMaker:
+    """The topics of classic accounts."""
+
+    def __init__(self, open_interest: OpenInterest) -> None:
+        self._open_interest = open_interest
+
+    def __call__(self, key: TopicKey, state: MarketState, arg: Arg) -> Topic | None:
+        channel = key[2]
+        if channel == "ticker":
+            return TickerTopic(key, state, arg, self._open_interest)
+        if channel == "books":
+            return BookTopic(key, state, arg)
+        if channel in {"books1", "books5", "books15"}:
+            return DepthTopic(key, state, arg, int(channel[5:]))
+        if channel == "trade":
+            return TradeTopic(key, state, arg)
+        if channel.startswith("candle") and channel[6:] in candles.MINUTES:
+            return CandleTopic(key, state, arg, candles.MINUTES[channel[6:]])
+        return None
 
 
 class Feed:
-    """All topics that somebody listens to."""
+    """All topics that somebody listens to. ``make`` answers ``None`` for a channel that is not served."""
 
-    def __init__(self, hub: MarketHub, open_interest: OpenInterest) -> None:
+    def __init__(self, hub: MarketHub, make: Callable[[TopicKey, MarketState, Arg], Topic | None]) -> None:
         self._hub = hub
-        self._open_interest = open_interest
-        self._topics: dict[tuple[str, str], dict[str, Topic]] = {}
+        self._make = make
+        self._topics: dict[TopicKey, dict[TopicKey, Topic]] = {}
         hub.subscribe(self._on_market)
 
-    def topic(self, key: TopicKey, arg: Arg) -> Topic | None:
+    def topic(self, key: TopicKey, arg: Arg) -> Paced | None:
         """The topic to add a subscriber to; ``None`` when there is no such symbol or channel."""
-        market, symbol, channel = key
+        market, symbol = key[:2]
         state = self._hub.get(market, symbol)
         if state is None:
             return None
         topics = self._topics.get((market, symbol), {})
-        topic = topics.get(channel) or make_topic(state, arg, self._open_interest)
+        topic = topics.get(key) or self._make(key, state, arg)
         if topic is not None:
-            topics[channel] = topic
+            topics[key] = topic
             self._topics[(market, symbol)] = topics
         return topic
 
     def unsubscribe(self, key: TopicKey, subscriber: Subscriber) -> None:
         topics = self._topics.get(key[:2], {})
-        topic = topics.get(key[2])
+        topic = topics.get(key)
         if topic is not None and topic.remove(subscriber):
-            del topics[key[2]]
+            del topics[key]
 
     def _on_market(self, event: MarketEvent) -> None:
         topics = self._topics.get((event.state.market, event.state.symbol))

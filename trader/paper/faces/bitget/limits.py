@@ -38,6 +38,11 @@ class VenueLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     binance_orders_per_minute: int = 1200
     binance_orders_per_10s: int = 300
     binance_listen_key_s: float = 3600.0
+    binance_ws_streams: int = 1024
+    binance_ws_messages_per_s: int = 10
+    binance_ws_ping_s: float = 180.0
+    binance_ws_pong_s: float = 600.0
+    binance_ws_life_s: float = 86_400.0
 
     def __post_init__(self) -> None:
         for name in self.__struct_fields__:
@@ -55,6 +60,7 @@ class VenueLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             binance_weight_per_minute=0,
             binance_orders_per_minute=0,
             binance_orders_per_10s=0,
+            binance_ws_messages_per_s=0,
         )
 
 

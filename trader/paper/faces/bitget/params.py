@@ -26,6 +26,9 @@ _LONGEST = 256
 
 E = TypeVar("E", bound=StrEnum)
 _decode = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal).decode
+_decode_list = msgspec.json.Decoder(list[dict[str, Any]], float_hook=Decimal).decode
+#: Where the items of a body that is a list are kept.
+_ITEMS = ""
 
 
 class Params:
@@ -49,6 +52,23 @@ class Params:
             return cls(_decode(body))
         except (msgspec.MsgspecError, RecursionError, ValueError, InvalidOperation):
             raise refusal("40017", "body") from None
+
+    @classmethod
+    def of_list(cls, body: bytes) -> Params:
+        """A body that is a list of objects; what is none is 40017."""
+        try:
+            return cls.of_items(_decode_list(body))
+        except (msgspec.MsgspecError, RecursionError, ValueError, InvalidOperation):
+            raise refusal("40017", "body") from None
+
+    @classmethod
+    def of_items(cls, items: list[dict[str, Any]]) -> Params:
+        return cls({_ITEMS: items})
+
+    @property
+    def items(self) -> list[Params]:
+        """The objects of a body that is a list."""
+        return [Params(item) for item in self._values[_ITEMS]]
 
     def over(self, item: Mapping[str, Any]) -> Params:
         """A member of a batch: what it does not say itself is said for all of them."""

@@ -15,7 +15,7 @@ _MOST_IN_BATCH = 50
 #: What ``planType`` may name; ``profit_loss`` is every kind that protects.
 _FAMILIES: dict[str, tuple[PlanKind, ...]] = {
     "profit_loss": tuple(kind for kind in PlanKind if kind.protects),
-    **{kind.value: (kind,) for kind in PlanKind},
+    **{kind.value: (kind,) for kind in PlanKind if not kind.algo},
 }
 _ENDED = {state.value: state for state in (PlanState.EXECUTED, PlanState.FAILED, PlanState.CANCELLED)}
 _SUB_ORDER_STATES = {

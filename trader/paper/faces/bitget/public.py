@@ -240,17 +240,19 @@ def trade_row(trade: PublicTrade | Traded) -> dict[str, str]:
 def funding_rate(call: Call) -> object:
     if not call.params.served():
         return []
-    return [
-        {
-            "symbol": state.symbol,
-            "fundingRate": text(state.funding_rate),
-            "fundingRateInterval": str(state.funding_interval_h),
-            "nextUpdate": str(state.next_funding_ns // MILLISECOND),
-            "minFundingRate": text(-max(_FUNDING_CAP, abs(state.funding_rate))),
-            "maxFundingRate": text(max(_FUNDING_CAP, abs(state.funding_rate))),
-        }
-        for state in wanted_states(call, FUTURES)
-    ]
+    return [funding_row(state) for state in wanted_states(call, FUTURES)]
+
+
+def funding_row(state: MarketState) -> dict[str, object]:
+    most = max(_FUNDING_CAP, abs(state.funding_rate))
+    return {
+        "symbol": state.symbol,
+        "fundingRate": text(state.funding_rate),
+        "fundingRateInterval": str(state.funding_interval_h),
+        "nextUpdate": str(state.next_funding_ns // MILLISECOND),
+        "minFundingRate": text(-most),
+        "maxFundingRate": text(most),
+    }
 
 
 @public("/api/v2/mix/market/funding-time")

@@ -14,7 +14,7 @@ from trader.paper.market import MarketState
 
 #: What one account may hold of a symbol without tiers, and all accounts of a user together.
 _LARGEST_VALUE = Decimal(1_000_000)
-_USER_FACTOR = 5
+USER_FACTOR = 5
 
 
 @public("/api/v2/mix/market/open-interest")
@@ -50,15 +50,20 @@ def open_interest_limit(call: Call) -> object:
     """The largest position of the symbol's tiers, and five times that for a user."""
     if not call.params.served():
         return []
-    return [_limit(state) for state in wanted_states(call, FUTURES)]
+    return [limit_row(state) for state in wanted_states(call, FUTURES)]
 
 
-def _limit(state: MarketState) -> dict[str, str]:
-    largest = state.spec.tiers[-1].end if state.spec.tiers else _LARGEST_VALUE
+def largest_value(state: MarketState) -> Decimal:
+    """What one account may hold, in quote currency."""
+    return state.spec.tiers[-1].end if state.spec.tiers else _LARGEST_VALUE
+
+
+def limit_row(state: MarketState) -> dict[str, str]:
+    largest = largest_value(state)
     return {
         "symbol": state.symbol,
         "notionalValue": text(largest),
-        "totalNotionalValue": text(largest * _USER_FACTOR),
+        "totalNotionalValue": text(largest * USER_FACTOR),
     }
 
 

@@ -28,8 +28,9 @@ from trader.paper.faces.bitget import (
     spot_plans,
     spot_public,
     tpsl,
+    v3,
 )
-from trader.paper.faces.bitget.auth import authenticate
+from trader.paper.faces.bitget.auth import authenticate, check_kind
 from trader.paper.faces.bitget.calls import ROUTES, Call, Route
 from trader.paper.faces.bitget.errors import from_engine, refusal
 from trader.paper.faces.bitget.limits import Limits, VenueLimits, address_pace
@@ -42,7 +43,7 @@ from trader.paper.wall import TRUE_WALL, Wall
 #: Importing them enters their routes.
 HANDLERS = (
     account, bills, margins, orders, planlists, plans, positions, public, reference, spot_account,
-    spot_orders, spot_plans, spot_public, tpsl,
+    spot_orders, spot_plans, spot_public, tpsl, *v3.HANDLERS,
 )  # fmt: skip
 
 log = logging.getLogger(__name__)
@@ -88,19 +89,18 @@ class RestFace:
             if route is None:
                 self._unserved(request, path, body)
                 raise refusal("40404")
-            caller = self._caller(request, body) if route.signed else None
+            caller = self._caller(request, body, route.kind) if route.signed else None
             left = self.limits.take(caller.id if caller else request.remote, path, route.per_second)
             if left < 0:
                 raise refusal("429")
-            params = Params.of_body(body) if request.method == "POST" else Params.of_query(query)
-            data = await self.execute(route, params, caller)
+            data = await self.execute(route, _params(route, request.method, query, body), caller)
         except VenueRefusedError as refused:
             return self._answer(refused.status, refused.code, refused.text, None, left)
         return self._answer(200, "00000", "success", data, left)
 
-    def _caller(self, request: web.Request, body: bytes) -> Account:
+    def _caller(self, request: web.Request, body: bytes, kind: AccountKind) -> Account:
         return authenticate(
-            self.engine, request.headers, request.method, request.raw_path, body, wall=self.wall
+            self.engine, request.headers, request.method, request.raw_path, body, wall=self.wall, kind=kind
         )
 
     async def execute(self, route: Route, params: Params, caller: Account | None) -> object:
@@ -126,8 +126,7 @@ class RestFace:
         route = ROUTES[("POST", path)]
         if self.limits.take(caller.id, path, route.per_second) < 0:
             raise refusal("429")
-        if caller.record.kind is not AccountKind.CLASSIC:
-            raise refusal("40085")
+        check_kind(caller, route.kind)
         return await self.execute(route, params, caller)
 
     def _run(self, route: Route, call: Call) -> object:
@@ -147,13 +146,7 @@ class RestFace:
         if path.startswith(("/api/mix/v1/", "/api/spot/v1/", "/api/margin/v1/", "/api/user/v1/")):
             raise refusal("30032")
         if path.startswith("/api/v3/") and not path.startswith(("/api/v3/market/", "/api/v3/public/")):
-            try:
-                self._caller(request, body)
-            except VenueRefusedError as refused:
-                if refused.code == "40085":
-                    raise refusal("40404") from None
-                raise
-            raise refusal("40084")
+            self._caller(request, body, AccountKind.UNIFIED)
 
     def _answer(self, status: int, code: str, message: str, data: object, left: int | None) -> web.Response:
         body = _encode({"code": code, "msg": message, "requestTime": self.wall.now_ms(), "data": data})
@@ -161,3 +154,9 @@ class RestFace:
         if left is not None:
             response.headers["x-mbx-used-remain-limit"] = str(max(0, left))
         return response
+
+
+def _params(route: Route, method: str, query: str, body: bytes) -> Params:
+    if method != "POST":
+        return Params.of_query(query)
+    return Params.of_list(body) if route.listed else Params.of_body(body)

@@ -121,7 +121,7 @@ def cancel_orders(call: Call) -> object:
 def cancel_symbol(call: Call) -> object:
     """Every order of the symbol; success also when there is none."""
     symbol = traded(call).symbol
-    call.engine.spot.cancel_symbol(call.account, symbol)
+    call.engine.spot.cancel_all(call.account, symbol)
     return {"symbol": symbol}
 
 

@@ -12,7 +12,7 @@ from trader.paper.engine.accounts import Account
 from trader.paper.engine.model import State
 from trader.paper.engine.money import text
 from trader.paper.engine.spot_model import Bill, Origin, SpotFill, SpotOrder, SpotPlan, Transfer
-from trader.paper.faces.bitget.shapes import ms, price
+from trader.paper.faces.bitget.shapes import cancel_reason, ms, price
 
 Row = dict[str, object]
 
@@ -87,7 +87,7 @@ def order(order: SpotOrder) -> Row:
         **_trigger(order),
         "quoteCoin": order.quote,
         "baseCoin": order.base,
-        "cancelReason": order.cancel_reason,
+        "cancelReason": cancel_reason(order),
         "cTime": ms(order.created_ns),
         "uTime": ms(order.updated_ns),
     }

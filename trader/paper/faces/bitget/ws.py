@@ -1,79 +1,39 @@
-"""The websocket: login, subscriptions, heartbeat. What waits to be written is in ``faces/outbox.py``.
-
-Public and private paths take every channel (some clients use one path for both); private ones need a
-login.
-"""
+"""All websocket connections of the venue, both generations, and who of them hears of what was stored."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections import Counter
-from collections.abc import Iterable
-from typing import Any
 
-import msgspec
-from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp import WSCloseCode, web
 
-from shared import clock
-from shared.errors import VenueRefusedError
-from trader.paper.contract import FUTURES, SPOT
 from trader.paper.door import Door
 from trader.paper.engine.accounts import Account
 from trader.paper.engine.batch import Batch
-from trader.paper.engine.model import AccountKind
-from trader.paper.faces.bitget import auth, spot_pushes, wstrade
-from trader.paper.faces.bitget.feed import Arg, Feed, TopicKey, frame
-from trader.paper.faces.bitget.limits import Paces, VenueLimits, connect_pace
-from trader.paper.faces.bitget.pushes import (
-    CHANNELS,
-    Row,
-    account_rows,
-    equity_rows,
-    position_rows,
-    pushes,
-)
+from trader.paper.faces.bitget.connection import Connection
+from trader.paper.faces.bitget.dialect import Dialect
+from trader.paper.faces.bitget.limits import VenueLimits, connect_pace
 from trader.paper.faces.bitget.rest import RestFace
-from trader.paper.faces.outbox import Outbox
-from trader.paper.faults.stream import Line
+from trader.paper.faces.bitget.v3.ws import UnifiedSocket
+from trader.paper.faces.bitget.wsclassic import ClassicSocket
 from trader.paper.faults.wire import Wire
 
 log = logging.getLogger(__name__)
 
 MOST_CONNECTIONS = 5000
 LONGEST_FRAME = 65_536
-_HOUR_S = 3600.0
-
-_TEXTS = {
-    30001: "the channel or instrument does not exist",
-    30002: "illegal request",
-    30003: "the op does not exist",
-    30004: "login is required",
-    30005: "error",
-    30006: "too many requests",
-    30007: "over the limit",
-    30011: "invalid ACCESS_KEY",
-    30012: "invalid ACCESS_PASSPHRASE",
-    30013: "invalid ACCESS_TIMESTAMP",
-    30014: "the request timestamp has expired",
-    30015: "invalid ACCESS_SIGN",
-    30016: "parameter error",
-}
-_MARKETS = {"USDT-FUTURES": FUTURES, "SPOT": SPOT}
-_ALIASES = {"inst_type": "instType", "inst_id": "instId", "api_key": "apiKey"}
-_encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class WsFace:
-    """All connections; hears the engine and hands private pushes to whom they belong."""
+    """Hears the engine and hands private pushes to whom they belong."""
 
     def __init__(self, rest: RestFace, door: Door, limits: VenueLimits) -> None:
         self.rest = rest
         self.engine = rest.engine
         self.door = door
         self.limits = limits
-        self.feed = Feed(rest.hub, rest.engine.open_interest)
+        self.classic = ClassicSocket(rest)
+        self.unified = UnifiedSocket(rest)
         self._connects = connect_pace(limits)
         self._addresses: Counter[str | None] = Counter()
         self.connections: dict[Connection, None] = {}
@@ -83,6 +43,14 @@ class WsFace:
         self.engine.listen(self._on_stored)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
+        """``/v2/ws/...``"""
+        return await self._handle(request, self.classic)
+
+    async def handle_v3(self, request: web.Request) -> web.StreamResponse:
+        """``/v3/ws/...``"""
+        return await self._handle(request, self.unified)
+
+    async def _handle(self, request: web.Request, dialect: Dialect) -> web.StreamResponse:
         remote, most = request.remote, self.limits.ws_connections_per_ip
         if len(self.connections) >= MOST_CONNECTIONS:
             return web.Response(status=503, text="too many connections")
@@ -95,7 +63,7 @@ class WsFace:
         assert isinstance(wire, Wire)
         await socket.prepare(request)
         wire.answered(101)
-        connection = Connection(self, socket, wire)
+        connection = Connection(self, dialect, socket, wire)
         self.connections[connection] = None
         self._addresses[remote] += 1
         try:
@@ -115,8 +83,18 @@ class WsFace:
     def count_drop(self) -> None:
         self.dropped += 1
 
+    def listens(self, connection: Connection, account: Account) -> None:
+        self.private.setdefault(account.id, {})[connection] = None
+
+    def left(self, connection: Connection, account: Account) -> None:
+        listeners = self.private.get(account.id, {})
+        listeners.pop(connection, None)
+        if not listeners:
+            self.private.pop(account.id, None)
+
     def _on_stored(self, batches: list[Batch]) -> None:
         """Whole pictures (positions, account, equity) go out once for all of an account's batches."""
+        self.unified.stored(batches)
         if not self.private:
             return
         concerned: dict[int, list[Batch]] = {}
@@ -132,336 +110,14 @@ class WsFace:
                 log.exception("a private push failed; account=%s", number)
 
     def _push(self, number: int, batches: list[Batch]) -> None:
-        listeners = list(self.private[number])
         account = self.engine.core.accounts[number]
-        wanted = {key for connection in listeners for key in connection.channels}
-        for market, rows in (
-            ("USDT-FUTURES", pushes(self.engine, account, batches, wanted)),
-            ("SPOT", spot_pushes.pushes(self.engine, account, batches, wanted)),
-        ):
-            for channel, made in rows:
-                push = Push(channel, made)
+        for dialect in (self.classic, self.unified):
+            listeners = [one for one in self.private[number] if one.dialect is dialect]
+            wanted = {group for connection in listeners for group in connection.channels}
+            if not wanted:
+                continue
+            for push in dialect.pushes(account, batches, wanted):
                 for connection in listeners:
-                    connection.push_private(push, market)
-        for connection in listeners:
-            connection.check_outbox()
-
-
-class Push:
-    """One push for all who hear its channel: its rows are encoded once."""
-
-    __slots__ = ("_text", "channel", "rows")
-
-    def __init__(self, channel: str, rows: list[Row]) -> None:
-        self.channel = channel
-        self.rows = rows
-        self._text = ""
-
-    def frame(self, head: str) -> str:
-        if not self._text:
-            self._text = f'{_encode(self.rows).decode()},"ts":{clock.now_ms()}}}'
-        return head + self._text
-
-
-def _head(arg: Arg) -> str:
-    """The beginning of every push of a subscription."""
-    return f'{{"action":"snapshot","arg":{_encode(arg).decode()},"data":'
-
-
-class _Private(msgspec.Struct, frozen=True):
-    """A private subscription; ``symbol`` "default" is every one."""
-
-    symbol: str
-    arg: Arg
-    head: str
-
-
-class Connection:
-    """One client. ``run`` reads; a writer task empties the outbox."""
-
-    def __init__(self, face: WsFace, socket: web.WebSocketResponse, wire: Wire) -> None:
-        self.face = face
-        self.account: Account | None = None
-        self._socket = socket
-        self._wire = wire
-        self._faults = face.door.faults
-        self._line = Line(self._faults, wire.reset, self._deafen)
-        self._public: dict[TopicKey, None] = {}
-        self._private: dict[tuple[str, str], list[_Private]] = {}
-        self._outbox = Outbox(socket, wire, face.count_drop)
-        self._send = self._outbox.send
-        self.check_outbox = self._outbox.check
-        self.hang_up = self._outbox.hang_up
-        self._frames = Paces(face.limits.ws_messages_per_s, 1.0)
-        self._subscribes = Paces(face.limits.ws_subscribes_per_hour, _HOUR_S)
-
-    # reading
-
-    async def run(self) -> None:
-        loop = asyncio.get_running_loop()
-        writer = loop.create_task(self._outbox.write())
-        limits = self.face.limits
-        life = loop.call_later(limits.ws_life_s, self._outbox.finish) if limits.ws_life_s else None
-        try:
-            while not self._outbox.closing:
-                message = await self._socket.receive(timeout=limits.ws_idle_s or None)
-                if message.type is WSMsgType.TEXT:
-                    await self._heard(message.data)
-                elif message.type is not WSMsgType.BINARY:
-                    break
-        except TimeoutError:
-            await self.hang_up(WSCloseCode.POLICY_VIOLATION)
-        finally:
-            if life is not None:
-                life.cancel()
-            self._outbox.finish()
-            await writer
-
-    async def _heard(self, data: str) -> None:
-        if self._frames.over(None):
-            self._fail(30006)
-            self._outbox.closing = True
-            return
-        if data == "ping":
-            self._wire.stamps()
-            self._send("pong")
-            return
-        body = data.encode("utf-8", "surrogatepass")
-        most = self.face.limits.ws_frame_bytes
-        if most and len(body) > most:
-            self._fail(30016)
-            return
-        try:
-            message = _decode(body)
-        except (msgspec.MsgspecError, RecursionError):
-            self._note("", b"")
-            self._fail(30002)
-            return
-        op, args = message.get("op"), message.get("args")
-        self._note(op, body)
-        if not isinstance(args, list) or not args or not all(isinstance(arg, dict) for arg in args):
-            self._fail(30002)
-            return
-        await self._command(op, args)
-
-    def _note(self, op: object, body: bytes) -> None:
-        """Frames but pings are in the log of what arrived."""
-        name = op[:40] if isinstance(op, str) else ""
-        self.face.door.log.add(
-            "ws", name, self._wire.path, self._number, stamps=self._wire.stamps(), body=body
-        )
-
-    async def _command(self, op: object, args: list[dict[str, Any]]) -> None:
-        match op:
-            case "login":
-                self._login(args[0])
-            case "subscribe":
-                if self._subscribes.over(None):
-                    self._fail(30007)
-                    return
-                for arg in args:
-                    self._subscribe(arg)
-            case "unsubscribe":
-                for arg in args:
-                    self._unsubscribe(arg)
-            case "trade":
-                for arg in args:
-                    await self._trade(arg)
-            case _:
-                self._fail(30003)
-
-    async def _trade(self, arg: dict[str, Any]) -> None:
-        if self.account is None:
-            self._fail(30004, [arg])
-            return
-        try:
-            answer = await wstrade.trade(self.face.rest, self.account, _plain(arg))
-        except wstrade.BadTradeError as bad:
-            self._fail(bad.code, [arg])
-        except VenueRefusedError as error:
-            self._send(_encode(wstrade.refused(arg, error)).decode())
-        else:
-            self._send(_encode(answer).decode())
-
-    # login and subscriptions
-
-    def _login(self, arg: dict[str, Any]) -> None:
-        code = self._check_login(_plain(arg))
-        if code:
-            self._fail(code)
-            self._outbox.closing = True
-            return
-        self._send('{"event":"login","code":0,"msg":""}')
-
-    def _check_login(self, arg: dict[str, Any]) -> int:
-        """0 when the login holds, else the venue's code. The timestamp is in seconds or milliseconds."""
-        account = self.account or self.face.engine.by_key(
-            str(arg.get("apiKey", "")), AccountKind.CLASSIC, AccountKind.UNIFIED
-        )
-        stamp = str(arg.get("timestamp", ""))
-        code = 0
-        if account is None:
-            code = 30011
-        elif str(arg.get("passphrase", "")) != account.record.passphrase:
-            code = 30012
-        elif not stamp.isascii() or not stamp.isdigit() or len(stamp) > 16:
-            code = 30013
-        elif (
-            abs(self.face.door.wall.now_ms() - int(stamp) * (1 if len(stamp) > 11 else 1000)) > auth.WINDOW_MS
-        ):
-            code = 30014
-        elif not auth.matches(account.record.secret, f"{stamp}GET/user/verify", str(arg.get("sign", ""))):
-            code = 30015
-        else:
-            self.account = account
-            self.face.private.setdefault(account.id, {})[self] = None
-        return code
-
-    def _subscribe(self, received: dict[str, Any]) -> None:
-        arg = _plain(received)
-        channel, market = str(arg.get("channel", "")), str(arg.get("instType", "")).upper()
-        most = self.face.limits.ws_channels
-        if most and len(self._public) + sum(map(len, self._private.values())) >= most:
-            self._fail(30007, received)
-        elif market not in _MARKETS:
-            self._fail(30001, received)
-        elif channel in CHANNELS:
-            self._subscribe_private(received, market, channel, arg)
-        else:
-            symbol = str(arg.get("instId", "")).upper()
-            key = (_MARKETS[market], symbol, channel)
-            if key in self._public:
-                self._acknowledge("subscribe", received)
-                return
-            topic = self.face.feed.topic(key, {"instType": market, "channel": channel, "instId": symbol})
-            if topic is None:
-                self._fail(30001, received)
-                return
-            self._acknowledge("subscribe", received)
-            self._public[key] = None
-            topic.add(self)
-
-    def _subscribe_private(
-        self, received: dict[str, Any], market: str, channel: str, arg: dict[str, Any]
-    ) -> None:
-        if self.account is None:
-            self._fail(30004, received)
-            return
-        named = _naming(channel, arg)
-        symbol = str(arg.get(named, "default"))
-        canonical: dict[str, object] = {"instType": market, "channel": channel}
-        if channel not in {"equity", "adl-noti"} or named in arg:
-            canonical[named] = symbol
-        self._acknowledge("subscribe", received)
-        if self.account.record.kind is not AccountKind.CLASSIC:
-            return  # seen on the venue: a unified key may log in and subscribe, and then hears nothing
-        self._forget(market, channel, symbol)
-        self._private.setdefault((market, channel), []).append(_Private(symbol, canonical, _head(canonical)))
-        rows: list[dict[str, object]] | None = None
-        if market == "SPOT":
-            rows = spot_pushes.account_rows(self.account, symbol) if channel == "account" else None
-        elif channel == "account":
-            rows = account_rows(self.face.engine, self.account)
-        elif channel == "positions":
-            rows = position_rows(self.face.engine, self.account)
-        elif channel == "equity":
-            rows = equity_rows(self.face.engine, self.account)
-        if rows is not None:
-            self._push(channel, frame("snapshot", canonical, rows))
-
-    def _unsubscribe(self, received: dict[str, Any]) -> None:
-        arg = _plain(received)
-        channel, market = str(arg.get("channel", "")), str(arg.get("instType", "")).upper()
-        named = _naming(channel, arg)
-        self._forget(market, channel, str(arg.get(named, "default")))
-        key = (_MARKETS.get(market, ""), str(arg.get("instId", "")).upper(), channel)
-        if key in self._public:
-            del self._public[key]
-            self.face.feed.unsubscribe(key, self)
-        self._acknowledge("unsubscribe", received)
-
-    def _forget(self, market: str, channel: str, symbol: str) -> None:
-        """Leave one private channel."""
-        left = [one for one in self._private.pop((market, channel), []) if one.symbol != symbol]
-        if left:
-            self._private[market, channel] = left
-
-    def forget(self) -> None:
-        """Leave every topic."""
-        for key in self._public:
-            self.face.feed.unsubscribe(key, self)
-        if self.account is not None:
-            listeners = self.face.private.get(self.account.id, {})
-            listeners.pop(self, None)
-            if not listeners:
-                self.face.private.pop(self.account.id, None)
-
-    # writing
-
-    def push_public(self, key: TopicKey, message: str, *, latest: bool) -> None:
-        """Market data: a whole picture replaces its unsent elder, a full outbox loses its oldest."""
-        if self._faults.channels or self._line.busy:
-            self._line.push(key[2], self._number, message, self._outbox.stream)
-            return
-        if latest:
-            self._outbox.latest(key, message)
-        else:
-            self._outbox.stream(message)
-
-    @property
-    def channels(self) -> Iterable[tuple[str, str]]:
-        """(market, channel) of every private subscription."""
-        return self._private.keys()
-
-    def push_private(self, push: Push, market: str) -> None:
-        for subscribed in self._private.get((market, push.channel), ()):
-            if subscribed.symbol == "default" or push.channel == "equity":
-                self._push(push.channel, push.frame(subscribed.head))
-            else:
-                wanted = _chosen(push, market, subscribed.symbol)
-                if wanted is not None:
-                    self._push(push.channel, frame("snapshot", subscribed.arg, wanted))
-
-    def _acknowledge(self, event: str, received: dict[str, Any]) -> None:
-        self._send(_encode({"event": event, "arg": received}).decode())
-
-    def _fail(self, code: int, received: dict[str, Any] | list[dict[str, Any]] | None = None) -> None:
-        message: dict[str, object] = {"event": "error"}
-        if received is not None:
-            message["arg"] = received
-        self._send(_encode(message | {"code": code, "msg": _TEXTS[code]}).decode())
-
-    @property
-    def _number(self) -> int | None:
-        return self.account.id if self.account is not None else None
-
-    def _push(self, channel: str, message: str) -> None:
-        """A private push; faults may have it."""
-        if self._faults.channels or self._line.busy:
-            self._line.push(channel, self._number, message, self._send)
-        else:
-            self._send(message)
-
-    def _deafen(self) -> None:
-        self._wire.deaf = True
-
-
-def _plain(arg: dict[str, Any]) -> dict[str, Any]:
-    """Snake-case names (the vendor's Python SDK) as the documented ones."""
-    return {_ALIASES.get(name, name): value for name, value in arg.items()}
-
-
-def _chosen(push: Push, market: str, symbol: str) -> list[Row] | None:
-    """The rows of one symbol or coin; ``None`` = nothing to push (a picture of positions always is)."""
-    if push.channel == "account":
-        if market != "SPOT":
-            return push.rows
-        found = [row for row in push.rows if row["coin"] == symbol.upper()]
-    else:
-        found = [row for row in push.rows if symbol in (row.get("instId"), row.get("symbol"))]
-    return found if found or push.channel == "positions" else None
-
-
-def _naming(channel: str, arg: dict[str, Any]) -> str:
-    """The key that says which ones: ``account`` has coin, though some clients give (and look for) instId."""
-    return "coin" if channel == "account" and ("coin" in arg or "instId" not in arg) else "instId"
+                    connection.push_private(push)
+            for connection in listeners:
+                connection.check_outbox()
