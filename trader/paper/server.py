@@ -240,7 +240,9 @@ class PaperServer:
         for path in STREAM_PATHS:
             app.router.add_get(path, guard(self.streams.handle), expect_handler=expect)
         app.router.add_get(WS_API_PATH, guard(self.ws_api.handle), expect_handler=expect)
-        app.router.add_route("*", "/fapi/{tail:.*}", guard(self.binance.handle), expect_handler=expect)
+        for root in ("fapi", "sapi"):
+            path = f"/{root}/{{tail:.*}}"
+            app.router.add_route("*", path, guard(self.binance.handle), expect_handler=expect)
         app.router.add_route("*", "/{tail:.*}", guard(self.rest.handle), expect_handler=expect)
         return app
 

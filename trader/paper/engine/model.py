@@ -305,6 +305,16 @@ class NewOrder(msgspec.Struct, frozen=True, kw_only=True):
     closes_all: bool = False
 
 
+class Amendment(msgspec.Struct, frozen=True):
+    """One change of an order in place: prices and sizes before and after it; ``number`` counts from 1."""
+
+    id: int
+    number: int
+    ns: int
+    price: tuple[Decimal, Decimal]
+    size: tuple[Decimal, Decimal]
+
+
 class Order(msgspec.Struct, kw_only=True):
     """``value`` is the sum of price x size of its fills; ``locked`` the margin it reserves while resting.
 
@@ -312,7 +322,7 @@ class Order(msgspec.Struct, kw_only=True):
     ``position_side`` is that position; for the others it is the position they would open.
     ``ahead`` is the size of the tape's book that a resting order has in front of it at its price, ``turn``
     its place among this exchange's own orders there (0: that of its id). ``amendments`` counts how often
-    price or size were changed; ``expires_ns`` 0 = never.
+    price or size were changed, ``amended`` holds the newest of the changes; ``expires_ns`` 0 = never.
     """
 
     id: int
@@ -348,6 +358,7 @@ class Order(msgspec.Struct, kw_only=True):
     ahead: Decimal = ZERO
     turn: int = 0
     amendments: int = 0
+    amended: tuple[Amendment, ...] = ()
     match: PriceMatch = PriceMatch.NONE
     expires_ns: int = 0
     plan_id: int = 0

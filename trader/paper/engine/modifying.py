@@ -20,6 +20,7 @@ from trader.paper.engine.core import Core
 from trader.paper.engine.crossing import Taker
 from trader.paper.engine.legs import KEEP, LegChange
 from trader.paper.engine.model import (
+    Amendment,
     Ended,
     NewOrder,
     Order,
@@ -34,6 +35,8 @@ from trader.paper.engine.refusals import Reason, Refused
 
 #: As often as one order may be amended.
 MOST_AMENDMENTS = 10_000
+#: Of these the order remembers so many.
+KEPT_AMENDMENTS = 50
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,10 +121,15 @@ def amend(core: Core, account: Account, order: Order, size: Decimal, price: Deci
         orders.cancel(core, account, older, Ended.REDUCE_ONLY)
     smaller = price == order.price and size < order.size
     orders.unrest(core, account, order)
+    before = (order.price, order.size)
     order.size = plus(ticket.size, order.filled)
     order.price = price
     order.leverage = ticket.leverage
     order.amendments += 1
+    change = Amendment(
+        core.next_id(), order.amendments, core.now_ns, (before[0], price), (before[1], order.size)
+    )
+    order.amended = (*order.amended[1 - KEPT_AMENDMENTS :], change)
     order.updated_ns = core.now_ns
     if not smaller:
         order.turn = core.next_id()

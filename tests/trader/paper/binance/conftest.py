@@ -3,8 +3,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
+import aiohttp
 import pytest
 
+from tests.trader.paper.binance.rest import Rest
 from tests.trader.paper.binance.sockets import Sockets
 from trader.paper.engine.accounts import Account
 from trader.paper.engine.model import AccountKind
@@ -30,6 +32,13 @@ async def sockets(binance: PaperServer) -> AsyncIterator[Sockets]:
     made = Sockets(binance)
     yield made
     await made.close()
+
+
+@pytest.fixture
+async def rest(binance: PaperServer) -> AsyncIterator[Rest]:
+    """The first account over REST."""
+    async with aiohttp.ClientSession() as session:
+        yield Rest(binance, session, binance.engine.accounts[0])
 
 
 @pytest.fixture

@@ -75,6 +75,18 @@ class Sockets:
     async def stream(self, path: str, **options: Any) -> Stream:
         return Stream(await self._connect(self.streams + path, options))
 
+    async def api(self, number: int = 0, query: str = "") -> Api:
+        """An order websocket for one of the accounts there are at start."""
+        accounts = self.server.ready["accounts"]
+        assert isinstance(accounts, list)
+        socket = await self._connect(self.ws_api + query, {})
+        return Api(socket, accounts[number]["key"], accounts[number]["secret"])
+
+    async def user(self, api: Api, path: str = "/private/ws?listenKey={}", **options: Any) -> Stream:
+        """User data of an account."""
+        answer = await api.raw("userDataStream.start", {"apiKey": api.key})
+        return await self.stream(path.format(answer["result"]["listenKey"]), **options)
+
     async def _connect(self, url: str, options: dict[str, Any]) -> ClientConnection:
         socket = await connect(url, ping_interval=None, compression=None, proxy=None, **options)
         self._open.append(socket)
@@ -97,3 +109,38 @@ def _text(value: object) -> str:
 
 def now_ms() -> int:
     return clock.now_ms()
+
+
+class Api(Stream):
+    """The order websocket: ``call`` signs, ``raw`` sends what it is given."""
+
+    def __init__(self, socket: ClientConnection, key: str, secret: str) -> None:
+        super().__init__(socket)
+        self.key = key
+        self.secret = secret
+
+    async def call(self, method: str, **params: object) -> Any:
+        """The whole answer to a signed request."""
+        signed: dict[str, object] = params | {"apiKey": self.key, "timestamp": now_ms()}
+        return await self.raw(method, signed | {"signature": sign(self.secret, signed)})
+
+    async def result(self, method: str, **params: object) -> Any:
+        answer = await self.call(method, **params)
+        assert answer["status"] == 200, answer
+        return answer["result"]
+
+    async def code(self, method: str, **params: object) -> int:
+        """Of a refusal."""
+        answer = await self.call(method, **params)
+        assert answer["status"] != 200, answer
+        code: int = answer["error"]["code"]
+        return code
+
+    async def raw(self, method: str, params: dict[str, object] | None = None) -> Any:
+        self._id += 1
+        number = f"r{self._id}"
+        request: dict[str, object] = {"id": number, "method": method}
+        if params is not None:
+            request["params"] = params
+        await self.socket.send(json.dumps(request))
+        return await self.next(lambda message: message.get("id") == number)

@@ -61,6 +61,7 @@ _TEXTS: dict[int, str] = {
     -4014: "Price not increased by tick size.",
     -4015: "Client order id length should be less than 36 chars.",
     -4016: "Limit price can't be higher than {0}.",
+    -4021: "{0} is not valid depth limit.",
     -4022: "Symbol is not in trading: {0}.",
     -4023: "Qty not increased by step size.",
     -4024: "Limit price can't be lower than {0}.",
@@ -106,6 +107,7 @@ _TEXTS: dict[int, str] = {
     -4168: "Unable to adjust to isolated-margin mode under the Multi-Assets mode.",
     -4171: "Adjusted asset mode is currently set and does not need to be adjusted repeatedly.",
     -4183: "Price is higher than stop price multiplier cap.",
+    -4184: "Price is lower than stop price multiplier floor.",
     -4400: "Trading Quantitative Rules violated, only reduceOnly order is allowed, please try again later.",
     -5000: "Path {0} is invalid",
     -5021: "Due to the order could not be filled immediately, the FOK order has been rejected.",
@@ -191,6 +193,7 @@ _CODES: dict[Reason, int] = {
     Reason.TRIGGERS_AT_ONCE: -2021,
     Reason.BAD_RATIO: -2007,
     Reason.CLOSING_PLAN_EXISTS: -4130,
+    Reason.ONE_WALLET: -1020,
 }
 
 #: The rest is 400.

@@ -14,7 +14,7 @@ from trader.paper.engine.accounts import Account, Funds
 from trader.paper.engine.engine import Engine
 from trader.paper.engine.model import MarginMode, Position, PositionMode
 from trader.paper.engine.money import ZERO, divided
-from trader.paper.faces.binance.words import position_side
+from trader.paper.faces.binance.orderwords import position_side
 
 Key = tuple[str, str]
 """Symbol and ``positionSide``."""

@@ -17,6 +17,13 @@ def time(call: Call) -> object:
     return {"serverTime": call.wall.now_ms()}
 
 
+@public("/sapi/v1/system/status")
+def system_status(call: Call) -> object:
+    """The one call of the spot host that clients of the futures make: is the venue in maintenance?"""
+    del call
+    return {"status": 0, "msg": "normal"}
+
+
 @keyed("POST", "/fapi/v1/listenKey")
 def start_stream(call: Call) -> object:
     return {"listenKey": call.house.keys.start(call.account.id)}
@@ -32,8 +39,8 @@ def keep_stream(call: Call) -> object:
 
 @keyed("DELETE", "/fapi/v1/listenKey")
 def close_stream(call: Call) -> object:
-    """Closing what is not open is no error."""
-    call.house.keys.close(call.account.id)
+    if not call.house.keys.close(call.account.id):
+        raise refusal(-1125)
     return {}
 
 

@@ -7,7 +7,7 @@ import msgspec
 from trader.paper.engine.batch import Query
 from trader.paper.engine.model import Fill, Order
 from trader.paper.engine.money import text
-from trader.paper.faces.binance import numbers, orderrows, words
+from trader.paper.faces.binance import numbers, orderrows, orderwords
 from trader.paper.faces.binance.calls import Call, by_symbol, signed
 from trader.paper.faces.binance.errors import refusal
 from trader.paper.faces.binance.numbers import ms
@@ -45,6 +45,41 @@ def open_orders(call: Call) -> object:
         for found in call.account.orders.values()
         if symbol in ("", found.symbol)
     ]
+
+
+@signed("GET", "/fapi/v1/orderAmendment")
+def amendments(call: Call) -> object:
+    """How an order was changed in place, newest first; the last 50 changes are kept."""
+    params, state = call.params, call.state()
+    number, name = named(params)
+    limit = params.limit(50, 100)
+    since_ns, until_ns = span(call, 0, 0)
+    found = call.engine.order(call.account, number, name)
+    if found is None or found.symbol != state.symbol:
+        raise refusal(-2013)
+    spec = state.spec
+    return [
+        {
+            "amendmentId": change.id,
+            "symbol": found.symbol,
+            "pair": found.symbol,
+            "orderId": found.id,
+            "clientOrderId": orderwords.client_id(found),
+            "time": ms(change.ns),
+            "amendment": {
+                "price": _change(*(numbers.price(spec, price) for price in change.price)),
+                "origQty": _change(*(numbers.size(spec, size) for size in change.size)),
+                "count": change.number,
+            },
+            "priceMatch": orderwords.price_match(found),
+        }
+        for change in reversed(found.amended)
+        if change.ns >= since_ns and (not until_ns or change.ns <= until_ns)
+    ][:limit]
+
+
+def _change(before: str, after: str) -> dict[str, str]:
+    return {"before": before, "after": after}
 
 
 @signed("GET", "/fapi/v1/allOrders", 5)
@@ -101,7 +136,7 @@ def _trade(call: Call, fill: Fill) -> dict[str, object]:
         "symbol": fill.symbol,
         "id": fill.id,
         "orderId": fill.order_id,
-        "side": words.trade_side(fill.side),
+        "side": fill.side.value.upper(),
         "price": numbers.price(spec, fill.price),
         "qty": numbers.size(spec, fill.size),
         "realizedPnl": numbers.money(fill.profit),
@@ -109,7 +144,7 @@ def _trade(call: Call, fill: Fill) -> dict[str, object]:
         "commission": numbers.money(-fill.fee),
         "commissionAsset": spec.quote,
         "time": ms(fill.ns),
-        "positionSide": words.position_side(fill.mode, fill.position_side),
+        "positionSide": orderwords.position_side(fill.mode, fill.position_side),
         "buyer": fill.side.value == "buy",
         "maker": not fill.taker,
     }
@@ -138,7 +173,7 @@ def _forced(call: Call, query: Query, limit: int) -> list[Order]:
     found: list[Order] = []
     for _ in range(_MOST_PAGES):
         page = call.engine.orders(call.account, query)
-        found += [one for one in page if one.source in words.TAKEN_OVER]
+        found += [one for one in page if one.source in orderwords.LIQUIDATIONS]
         if len(page) < query.limit or len(found) >= limit:
             break
         query = msgspec.structs.replace(query, before=page[-1].id)

@@ -26,7 +26,7 @@ def _depth_weight(params: Params) -> int:
 def depth(call: Call) -> object:
     state, limit = call.state(), call.params.integer("limit", 500)
     if limit not in _DEPTHS:
-        raise refusal(-1130, "limit")
+        raise refusal(-4021, limit)
     stamp = ms(state.ts_ns)
     return {
         "lastUpdateId": ids.snapshot_id(state),

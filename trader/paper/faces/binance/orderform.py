@@ -133,12 +133,12 @@ def new_order(call: Call, params: Params) -> NewOrder:
         if params.has(name):
             raise refusal(-1106, name.lower())
     hedge_close, reduce_only = direction(account, params, side)
-    force, match = TimeInForce.GTC, _match(params, kind)
+    force, matched = TimeInForce.GTC, match(params, kind)
     if kind is OrderType.LIMIT:
         force = params.choice("timeInForce", TimeInForce, -1115)
     size = check_size(state.spec, params.need_decimal("quantity"), kind)
     price = None
-    if kind is OrderType.LIMIT and match is PriceMatch.NONE:
+    if kind is OrderType.LIMIT and matched is PriceMatch.NONE:
         price = check_price(state.spec, params.need_decimal("price"))
     if not reduce_only and not hedge_close:
         check_notional(state.spec, size, price or state.mark)
@@ -157,31 +157,31 @@ def new_order(call: Call, params: Params) -> NewOrder:
         reduce_only=reduce_only,
         self_trade=self_trade(params),
         strict=True,
-        match=match,
+        match=matched,
         expires_ns=good_till(call, params, force),
     )
 
 
-def _match(params: Params, kind: OrderType) -> PriceMatch:
-    match = words.to_match(params.choice("priceMatch", MatchWord, -5037, MatchWord.NONE))
-    if match is not PriceMatch.NONE:
+def match(params: Params, kind: OrderType) -> PriceMatch:
+    """The price that is read from the book; -5038 for orders without a price, -1106 beside one."""
+    found = words.to_match(params.choice("priceMatch", MatchWord, -5037, MatchWord.NONE))
+    if found is not PriceMatch.NONE:
         if kind is OrderType.MARKET:
             raise refusal(-5038)
         if params.has("price"):
             raise refusal(-1106, "price")
-    return match
+    return found
 
 
 def matched_price(call: Call, params: Params, order: Order) -> Decimal:
     """The price that a change reads from the book."""
-    match = _match(params, order.type)
     new = NewOrder(
         symbol=order.symbol,
         side=order.side,
         type=order.type,
         size=order.size,
         margin_mode=order.margin_mode,
-        match=match,
+        match=match(params, order.type),
     )
     price = placing.priced(call.state(order.symbol), new).price
     assert price is not None

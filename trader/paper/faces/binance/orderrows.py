@@ -5,35 +5,40 @@ from __future__ import annotations
 from trader.paper.contract import ContractSpec
 from trader.paper.engine.model import Order
 from trader.paper.engine.money import ZERO
-from trader.paper.faces.binance import numbers, words
+from trader.paper.faces.binance import numbers, orderwords
 from trader.paper.faces.binance.numbers import ms
 
 _QUOTE_PLACES = 5
 
 
+def _type(order: Order) -> str:
+    """What the exchange takes over shows as a limit order here."""
+    return "LIMIT" if order.source in orderwords.LIQUIDATIONS else order.type.value.upper()
+
+
 def _row(spec: ContractSpec, order: Order) -> dict[str, object]:
-    """What all of them have. A hedge-mode close can only shrink its position: it is reduce-only."""
+    """What all of them have."""
     return {
         "orderId": order.id,
         "symbol": order.symbol,
-        "status": words.status(order),
-        "clientOrderId": words.client_id(order),
+        "status": orderwords.status(order),
+        "clientOrderId": orderwords.client_id(order),
         "price": numbers.price(spec, order.price),
         "origQty": numbers.size(spec, order.size),
         "executedQty": numbers.size(spec, order.filled),
         "cumQuote": numbers.padded(order.value, _QUOTE_PLACES),
-        "timeInForce": words.time_in_force(order),
-        "type": words.order_type(order),
-        "reduceOnly": order.closing,
+        "timeInForce": orderwords.time_in_force(order),
+        "type": _type(order),
+        "reduceOnly": orderwords.reduces(order),
         "closePosition": order.closes_all,
-        "side": words.trade_side(order.side),
-        "positionSide": words.position_side(order.mode, order.position_side),
+        "side": order.side.value.upper(),
+        "positionSide": orderwords.position_side(order.mode, order.position_side),
         "stopPrice": numbers.price(spec, ZERO),
         "workingType": "CONTRACT_PRICE",
         "priceProtect": False,
-        "origType": words.order_type(order),
-        "priceMatch": words.price_match(order.match),
-        "selfTradePreventionMode": words.self_trade(order.self_trade),
+        "origType": _type(order),
+        "priceMatch": orderwords.price_match(order),
+        "selfTradePreventionMode": orderwords.SELF_TRADES[order.self_trade],
         "goodTillDate": ms(order.expires_ns),
         "updateTime": ms(order.updated_ns),
     }

@@ -18,6 +18,13 @@ from trader.paper.faces.binance.words import MatchWord, SideWord
 
 _MOST_NEW = 5
 _MOST_CANCELLED = 10
+#: Some clients write these names in small letters, and the venue takes them so too.
+_LISTS = {
+    "orderIdList": "orderId",
+    "orderidlist": "orderId",
+    "origClientOrderIdList": "origClientOrderId",
+    "origclientorderidlist": "origClientOrderId",
+}
 _LONGEST_COUNTDOWN_MS = 400 * 86_400_000
 ALL_CANCELLED = {"code": 200, "msg": "The operation of cancel all open order is done."}
 
@@ -177,11 +184,11 @@ def modify_batch(call: Call) -> object:
 @signed("DELETE", "/fapi/v1/batchOrders")
 def cancel_batch(call: Call) -> object:
     params, symbol = call.params, call.state().symbol
-    field = params.only_one(("orderIdList", "origClientOrderIdList"))
+    field = params.only_one(_LISTS)
     items = params.list_of(field)
     if len(items) > _MOST_CANCELLED:
         raise refusal(-4082)
-    name = "orderId" if field == "orderIdList" else "origClientOrderId"
+    name = _LISTS[field]
     rows: list[dict[str, object]] = []
     for item in items:
         try:

@@ -7,7 +7,17 @@ from decimal import Decimal
 from shared.domain.order import OrderType, PositionSide
 from trader.paper.engine.core import Core
 from trader.paper.engine.maths import break_even as _break_even
-from trader.paper.engine.model import Ended, Force, Order, Position, PositionMode, SelfTrade, Source, State
+from trader.paper.engine.model import (
+    Ended,
+    Force,
+    Order,
+    Plan,
+    Position,
+    PositionMode,
+    SelfTrade,
+    Source,
+    State,
+)
 
 LIQUIDATIONS = (Source.LIQUIDATION, Source.REDUCTION)
 SELF_TRADES = {
@@ -16,7 +26,7 @@ SELF_TRADES = {
     SelfTrade.CANCEL_MAKER: "EXPIRE_MAKER",
     SelfTrade.CANCEL_BOTH: "EXPIRE_BOTH",
 }
-_FORCES = {Force.GTC: "GTC", Force.IOC: "IOC", Force.FOK: "FOK", Force.POST_ONLY: "GTX"}
+FORCES = {Force.GTC: "GTC", Force.IOC: "IOC", Force.FOK: "FOK", Force.POST_ONLY: "GTX"}
 _LIVE = {State.LIVE: "NEW", State.PARTIALLY_FILLED: "PARTIALLY_FILLED", State.FILLED: "FILLED"}
 #: Why an order ended that neither its client nor a countdown nor a liquidation cancelled.
 _REASONS = {
@@ -55,7 +65,7 @@ def time_in_force(order: Order) -> str:
         return "IOC"
     if order.type is OrderType.MARKET:
         return "GTC"
-    return "GTD" if order.expires_ns else _FORCES[order.force]
+    return "GTD" if order.expires_ns else FORCES[order.force]
 
 
 def client_id(order: Order) -> str:
@@ -72,7 +82,7 @@ def position_side(mode: PositionMode, side: PositionSide) -> str:
     return "BOTH" if mode is PositionMode.ONE_WAY else side.value.upper()
 
 
-def price_match(order: Order) -> str:
+def price_match(order: Order | Plan) -> str:
     return order.match.value.upper() or "NONE"
 
 

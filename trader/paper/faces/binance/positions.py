@@ -16,8 +16,9 @@ from trader.paper.faces.binance.calls import Call, signed
 from trader.paper.faces.binance.errors import refusal
 from trader.paper.faces.binance.exposure import Exposure, Stake
 from trader.paper.faces.binance.numbers import ms
+from trader.paper.faces.binance.orderwords import position_side
 from trader.paper.faces.binance.spans import span
-from trader.paper.faces.binance.words import MARGIN_WORDS, PositionSideWord, position_side
+from trader.paper.faces.binance.words import MARGIN_WORDS, PositionSideWord
 
 _HISTORY_DAYS = 30
 _ADD, _TAKE = 1, 2

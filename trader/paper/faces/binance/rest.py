@@ -17,6 +17,7 @@ from trader.paper.engine.engine import Engine
 from trader.paper.engine.refusals import Refused
 from trader.paper.faces.binance import (
     account,
+    algo,
     errors,
     general,
     history,
@@ -40,7 +41,7 @@ from trader.paper.state import SqliteStore
 from trader.paper.wall import TRUE_WALL, Wall
 
 #: Importing them enters their routes.
-HANDLERS = (account, general, history, klines, market_data, orders, positions, settings, symbols)
+HANDLERS = (account, algo, general, history, klines, market_data, orders, positions, settings, symbols)
 
 log = logging.getLogger(__name__)
 _encode = msgspec.json.Encoder().encode

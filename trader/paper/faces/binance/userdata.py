@@ -1,7 +1,7 @@
 """User data: what stored batches look like to each of the accounts that listen.
 
-Per batch: its orders with their trades, then what it made of wallet and positions (one ACCOUNT_UPDATE for each
-reason, with the entries that changed), then conditional orders, then settings.
+Per batch: algo orders whose price came, orders with their trades, what became of wallet and positions (one
+ACCOUNT_UPDATE for each reason, with the entries that changed), the other algo orders, settings.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from trader.paper.contract import ContractSpec
 from trader.paper.engine.accounts import Account
 from trader.paper.engine.batch import Batch
 from trader.paper.engine.engine import Engine
-from trader.paper.engine.model import BillKind, Entry, Kind, MarginMode, Position
+from trader.paper.engine.model import BillKind, Entry, Kind, MarginMode, Plan, Position
 from trader.paper.engine.money import ZERO
-from trader.paper.faces.binance import userevents
+from trader.paper.faces.binance import algoevents, userevents
 from trader.paper.faces.binance.userevents import Event, Leg, Row
 
 _REASONS = {
@@ -84,12 +84,19 @@ class Chronicle:
 
     def _of_account(self, batch: Batch, account: Account, told: Told) -> Iterator[Event]:
         now = self._now()
+        plans = [plan for plan in batch.plan_steps if plan.account == account.id and plan.kind.algo]
+        yield from self._plans((plan for plan in plans if plan.state in algoevents.BEFORE), now)
         for step in batch.steps:
             if step.order.account == account.id:
                 yield from userevents.of_step(self._core, account, step, now)
         yield from self._money(batch, account, told, now)
+        yield from self._plans((plan for plan in plans if plan.state not in algoevents.BEFORE), now)
         if account.id in batch.accounts:
             yield from self._changed_settings(account, told, now)
+
+    def _plans(self, plans: Iterable[Plan], now: int) -> Iterator[Event]:
+        for plan in plans:
+            yield from algoevents.of_plan(self._core.spec(plan.symbol), plan, now)
 
     # wallet and positions
 
@@ -106,7 +113,7 @@ class Chronicle:
         for reason, entries in groups:
             shown = [] if reason in {"DEPOSIT", "WITHDRAW", "INSURANCE_CLEAR"} else moved
             if reason == "FUNDING_FEE":
-                shown = [key for key in moved if legs.get(key) is not None and legs[key].isolated]
+                shown = [key for key in moved if key in legs and legs[key].mode is MarginMode.ISOLATED]
             rows = [self._leg_row(account, legs.get(key) or _gone(before, closed, key), key) for key in shown]
             wallet = entries[-1].balance if entries else account.record.wallet
             change = sum((entry.amount for entry in entries if entry.kind not in _OF_TRADES), ZERO)

@@ -13,9 +13,10 @@ import msgspec
 from trader.paper.engine.accounts import Account
 from trader.paper.engine.batch import OrderStep
 from trader.paper.engine.core import Core
+from trader.paper.engine.maths import break_even
 from trader.paper.engine.model import MarginMode, Position, PositionMode, State
 from trader.paper.engine.money import ZERO, text
-from trader.paper.faces.binance import numbers, orderwords
+from trader.paper.faces.binance import numbers, orderwords, words
 from trader.paper.faces.binance.numbers import ms
 
 Row = dict[str, object]
@@ -108,7 +109,7 @@ def order_row(core: Core, account: Account, step: OrderStep, done: str) -> Row:
         "b": bids,
         "a": asks,
         "m": not fill.taker if fill else False,
-        "R": orderwords.reduces(order),
+        "R": order.closing,
         "wt": "CONTRACT_PRICE",
         "ot": kind,
         "ps": orderwords.position_side(order.mode, order.position_side),
@@ -145,7 +146,7 @@ class Leg(msgspec.Struct, frozen=True):
     amount: Decimal
     entry: Decimal
     wallet: Decimal
-    isolated: bool
+    mode: MarginMode
     profit: Decimal
 
 
@@ -154,15 +155,14 @@ def leg_key(position: Position) -> tuple[str, str]:
 
 
 def leg(position: Position) -> Leg:
-    side = orderwords.position_side(position.mode, position.side)
     isolated = position.margin_mode is MarginMode.ISOLATED
     return Leg(
         position.symbol,
-        side,
+        orderwords.position_side(position.mode, position.side),
         position.sign * position.size,
         position.entry,
         position.margin if isolated else ZERO,
-        isolated,
+        position.margin_mode,
         position.profit,
     )
 
@@ -174,10 +174,10 @@ def leg_row(core: Core, found: Leg, position: Position | None) -> Row:
         "s": found.symbol,
         "pa": numbers.size(spec, found.amount) if found.amount else "0",
         "ep": numbers.average(spec, found.entry) if position else "0",
-        "bep": numbers.average(spec, orderwords.break_even(core, position)) if position else "0",
-        "cr": numbers.rounded(found.profit),
+        "bep": numbers.average(spec, break_even(spec, position)) if position else "0",
+        "cr": numbers.money(found.profit),
         "up": numbers.rounded(position.unrealised(core.mark(position))) if position else "0",
-        "mt": "isolated" if found.isolated else "cross",
+        "mt": words.MARGIN_WORDS[found.mode],
         "iw": numbers.rounded(found.wallet) if found.wallet else "0",
         "ps": found.side,
     }
@@ -186,9 +186,8 @@ def leg_row(core: Core, found: Leg, position: Position | None) -> Row:
 def empty_leg(account: Account, symbol: str, mode: MarginMode) -> Row:
     """Of a symbol without a position."""
     side = "BOTH" if account.record.position_mode is PositionMode.ONE_WAY else "LONG"
-    isolated = "isolated" if mode is MarginMode.ISOLATED else "cross"
-    row: Row = {"s": symbol, "pa": "0", "ep": "0", "bep": "0", "cr": "0", "up": "0", "mt": isolated}
-    return row | {"iw": "0", "ps": side}
+    nothing: Row = dict.fromkeys(("pa", "ep", "bep", "cr", "up", "iw"), "0")
+    return {"s": symbol, **nothing, "mt": words.MARGIN_WORDS[mode], "ps": side}
 
 
 def account_update(reason: str, now: int, ns: int, balances: list[Row], legs: list[Row]) -> Event:
@@ -200,9 +199,9 @@ def balance_row(wallet: Decimal, crossed: Decimal, change: Decimal) -> Row:
     """``change`` leaves out profits and fees of trades."""
     return {
         "a": COIN,
-        "wb": numbers.rounded(wallet),
-        "cw": numbers.rounded(crossed),
-        "bc": numbers.rounded(change) if change else "0",
+        "wb": numbers.money(wallet),
+        "cw": numbers.money(crossed),
+        "bc": numbers.money(change) if change else "0",
     }
 
 

@@ -10,6 +10,7 @@ Weights, order counts and codes are those of REST. There is no batch here, and n
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -59,7 +60,7 @@ METHODS = {
 }
 _SESSION = frozenset({"session.logon", "session.status", "session.logout"})
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(Any, float_hook=wsauth.Written).decode
+_decode: Callable[[bytes], Any] = msgspec.json.Decoder(Any, float_hook=wsauth.Written).decode
 
 
 class WsApiFace(SocketFace):
