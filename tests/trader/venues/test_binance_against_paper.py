@@ -287,8 +287,9 @@ async def test_refusals_carry_documented_codes(venue: Venue) -> None:
         await venue.do(requests.cancel_order(S, client_id="nothing"))
     assert usdm.classify(caught.value.code, caught.value.status) is Outcome.NOT_FOUND
     call = requests.set_margin_mode(S, MarginMode.CROSSED)
-    with pytest.raises(VenueRefusedError) as caught:
+    if (await usdm.account(venue.ask, S)).margin_mode is not MarginMode.CROSSED:
         await venue.do(call)
+    with pytest.raises(VenueRefusedError) as caught:
         await venue.do(call)
     assert usdm.classify(caught.value.code, caught.value.status) is Outcome.NO_CHANGE
     trader = Trader(venue, await venue.instrument(), PositionMode.HEDGE)
