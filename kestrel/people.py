@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 DEFAULT_BALANCE = "10000"
 LARGEST_BALANCE = Decimal(10) ** 12
+#: Kinds of accounts by exchange, the usual one first.
+KINDS = {"bitget": ("classic", "unified"), "binance": ("usdm",)}
+#: Exchanges whose keys are tried before they are stored.
+PROBED = frozenset({"binance"})
 
 
 class NewAccount(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,13 +83,23 @@ def mode(*, paper: bool, live: bool) -> str:
     return "paper" if paper else "live"
 
 
+def kind(venue: str, wanted: str | None) -> str:
+    """The kind of a new account: the only one, or the usual one of its exchange."""
+    kinds = KINDS[venue]
+    if wanted is None:
+        return kinds[0]
+    if wanted not in kinds:
+        raise UsageError(f"{venue} has no accounts of kind {wanted}: {', '.join(kinds)}")
+    return wanted
+
+
 def add_account(new: NewAccount) -> None:
     """Seal the keys to the trader and store them; a paper account is made on the exchange first."""
     settings = load()
     balance = _balance(new)
     with transaction(settings) as session:
         _check_new(session, new)  # before anybody types a secret, or an account is made at the exchange
-    held = credentials.read(new.secret_file) if balance is None else _make_paper(settings, new, balance)
+    held = _given(settings, new) if balance is None else _make_paper(settings, new, balance)
     vault.ensure_keys(settings.home)
     with transaction(settings) as session:
         account = accounts.add(
@@ -127,6 +141,16 @@ def _balance(new: NewAccount) -> Decimal | None:
     if not (balance.is_finite() and 0 < balance <= LARGEST_BALANCE):
         raise UsageError(f"--balance {new.balance!r} is wrong: it is an amount of USDT, for example 10000")
     return balance
+
+
+def _given(settings: Settings, new: NewAccount) -> Credentials:
+    """Keys of an account that exists, tried where that can be done."""
+    held = credentials.read(new.secret_file, passphrase=new.venue != "binance")
+    if new.venue in PROBED:
+        from kestrel import probe
+
+        probe.check(settings, new.venue, new.kind, new.mode, held)
+    return held
 
 
 def _make_paper(settings: Settings, new: NewAccount, balance: Decimal) -> Credentials:

@@ -29,7 +29,7 @@ from shared.errors import StartError
 from shared.settings import Settings
 from shared.vault import TraderKeys
 from trader import hosts, ops, status, warmstart
-from trader.desk import Desk, Host
+from trader.desk import Desk
 from trader.directory import Directory, Member
 from trader.lease import Leases
 from trader.listings.detector import Detector
@@ -111,7 +111,7 @@ class Trader:
             patience_s=PATIENCE_S,
         )
         self._prefix = prefix
-        self._hosts = hosts.of(settings)
+        self._hosts = hosts.of(settings, live=settings.live)
         self.desks: dict[hosts.Place, Desk] = {}
         for place in self._hosts:
             if place[1] is Venue.BITGET:
@@ -128,7 +128,7 @@ class Trader:
             self._spawn(f"desk {place[0].value} {place[1].value}", desk.run)
         return desk
 
-    def _desk(self, mode: Mode, venue: Venue, host: Host, prefix: str) -> Desk:
+    def _desk(self, mode: Mode, venue: Venue, host: hosts.Host, prefix: str) -> Desk:
         trader = self.settings.trader
         return Desk(
             mode,

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Awaitable, Callable
 
-import msgspec
 import structlog
 
 from shared.domain.account import Mode
 from shared.domain.instrument import Instrument, Venue
 from shared.errors import RefusedError
 from trader.directory import Member
+from trader.hosts import Host
 from trader.lane import Lane
 from trader.market import MarketData, MarketHost
 from trader.member import ActiveMember
@@ -28,15 +27,6 @@ log = structlog.get_logger(__name__)
 
 READY_LOOK_S = 0.2
 RELEASE_S = 2.0
-
-
-class Host(msgspec.Struct, frozen=True):
-    """Where a desk trades. Dialects add their own paths to the websocket addresses."""
-
-    rest_url: str
-    ws_public_url: str
-    ws_private_url: str
-    ssl_context: ssl.SSLContext | None = None
 
 
 class Desk:

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import ssl
+
+import msgspec
+
 from shared.domain.account import Mode
 from shared.domain.instrument import Venue
 from shared.settings import Settings
-from trader.desk import Host
-from trader.net.http import Origin
+from trader.net.origin import Origin
 from trader.net.tls import client_context
 
 Place = tuple[Mode, Venue]
 
 
-def of(settings: Settings) -> dict[Place, Host]:
-    """Live places are there only when live trading is switched on."""
-    return _paper(settings) | (_live(settings) if settings.live else {})
+class Host(msgspec.Struct, frozen=True):
+    """Where a desk trades. Dialects add their own paths to the websocket addresses."""
+
+    rest_url: str
+    ws_public_url: str
+    ws_private_url: str
+    ssl_context: ssl.SSLContext | None = None
+
+
+def of(settings: Settings, *, live: bool) -> dict[Place, Host]:
+    """The places of paper accounts, and with ``live`` those of accounts with real money."""
+    return _paper(settings) | (_live(settings) if live else {})
 
 
 def _paper(settings: Settings) -> dict[Place, Host]:

@@ -90,12 +90,15 @@ def accounts_add(
         Path | None,
         typer.Option(
             "--secret-file",
-            help="File with key, secret and passphrase (JSON, or NAME=VALUE lines); - reads stdin."
+            help="File with key, secret and (Bitget) passphrase (JSON, or NAME=VALUE lines); - reads stdin."
             " Without it they are asked for.",
         ),
     ] = None,
     venue: Annotated[VenueName, typer.Option("--venue", help="The exchange.")] = VenueName.BITGET,
-    kind: Annotated[KindName, typer.Option("--kind", help="Kind of the account.")] = KindName.CLASSIC,
+    kind: Annotated[
+        KindName | None,
+        typer.Option("--kind", help="Kind of the account (default classic, at Binance usdm)."),
+    ] = None,
     label: Annotated[str, typer.Option("--label", help="To tell two accounts apart.")] = "main",
 ) -> None:
     """Add an account: `--paper` makes one on the running paper exchange, `--live` takes your key."""
@@ -105,7 +108,7 @@ def accounts_add(
         people.NewAccount(
             user=user,
             venue=venue.value,
-            kind=kind.value,
+            kind=people.kind(venue.value, None if kind is None else kind.value),
             mode=people.mode(paper=paper, live=live),
             label=label,
             balance=balance,

@@ -493,7 +493,13 @@ def test_contracts_that_are_traded_here() -> None:
         {"quoteAsset": "USDC"},
     ):
         assert contracts(**changes) == ([], [])
-    for bad in ({"status": "NAPPING"}, {"filters": []}, {"baseAsset": ""}, {"onboardDate": -1}):
+    wrong: list[dict[str, Any]] = [
+        {"status": "NAPPING"},
+        {"filters": []},
+        {"baseAsset": ""},
+        {"onboardDate": -1},
+    ]
+    for bad in wrong:
         names, problems = contracts(**bad)
         assert (names, len(problems)) == ([], 1)
 
