@@ -129,6 +129,9 @@ class BitgetSettings(Section):
     ws_private_url: StreamUrl = Field(
         "wss://ws.bitget.com/v2/ws/private", description="URL: private websocket"
     )
+    ws_v3_private_url: StreamUrl = Field(
+        "wss://ws.bitget.com/v3/ws/private", description="URL: private websocket of unified accounts"
+    )
 
 
 class BinanceSettings(Section):

@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import structlog
 import uvloop
 
@@ -25,7 +26,7 @@ from shared import clock, installation, logs
 from shared.db import embedded
 from shared.domain.account import Mode
 from shared.domain.instrument import Venue
-from shared.errors import StartError
+from shared.errors import KestrelError, StartError
 from shared.settings import Settings
 from shared.vault import TraderKeys
 from trader import hosts, ops, status, warmstart
@@ -34,6 +35,7 @@ from trader.directory import Directory, Member
 from trader.lease import Leases
 from trader.listings.detector import Detector
 from trader.listings.upbit import UpbitSource
+from trader.orders import takeover
 from trader.orders.gateway import Gateway
 from trader.orders.journal import Entry, Journal
 from trader.orders.tracker import Tracked, Tracker
@@ -68,6 +70,9 @@ class Trader:
         self._stop = asyncio.Event()
         self._running = False
         self._order_news = asyncio.Event()
+        self._gained = asyncio.Event()
+        self._admitted = asyncio.Event()
+        self._taken_over: set[int] = set()
         self.state = "starting"
         self.failures = 0
         prefix = installation.prefix(home)
@@ -144,6 +149,7 @@ class Trader:
             on_snapshot=self.recorder.snapshot,
             on_instruments=self.recorder.instruments,
             recall=partial(warmstart.open_positions, self._url),
+            recall_orders=partial(takeover.named, self._url, self.tracker),
         )
 
     # What the parts tell each other
@@ -161,18 +167,44 @@ class Trader:
         self.leases.claim()
 
     def _admit(self) -> None:
-        """The desks work for those accounts that are this installation's to look after."""
-        ours = {
-            account_id: member
-            for account_id, member in self.directory.members.items()
-            if self.leases.known(account_id)
-        }
+        """The desks work for those accounts that are this installation's to look after.
+
+        What an earlier holder left unfinished is taken over first.
+        """
+        mine = {key: each for key, each in self.directory.members.items() if self.leases.known(key)}
+        self._taken_over &= mine.keys()
+        if mine.keys() - self._taken_over:
+            self._gained.set()
+        ours = {key: each for key, each in mine.items() if key in self._taken_over}
         for member in ours.values():
             place = (member.account.mode, member.account.venue)
             if place in self._hosts and place not in self.desks:
                 self._open_desk(place)
         for desk in self.desks.values():
             desk.accept(ours)
+
+    async def _take_over(self) -> None:
+        """For accounts that became ours: adopt what Postgres knows of their orders, then let them work."""
+        delay_s = 0.1
+        while True:
+            await self._gained.wait()
+            self._gained.clear()
+            gained = {key for key in self.directory.members if self.leases.known(key)} - self._taken_over
+            if not gained:
+                continue
+            try:
+                await takeover.unfinished(self._url, self.tracker, gained)
+            except (KestrelError, psycopg.Error, OSError) as error:
+                log.warning("trader.takeover_failed", reason=str(error) or type(error).__name__)
+                await asyncio.sleep(delay_s)
+                delay_s = min(2 * delay_s, 5.0)
+                self._gained.set()
+                continue
+            delay_s = 0.1
+            self._taken_over |= gained
+            log.info("trader.taken_over", accounts=sorted(gained)[:20])
+            self._admit()
+            self._admitted.set()
 
     def _page(self, host: str, notices: list[Any], received_ns: int) -> None:
         self.sniper.page(host, notices, received_ns)
@@ -199,6 +231,7 @@ class Trader:
         await self.health.start(self.settings.trader.ops_port)
         self._spawn("recorder", self.recorder.run)
         self._spawn("directory", self.directory.run)
+        self._spawn("takeover", self._take_over)
         self._lease_task = asyncio.create_task(self._guard("leases", self.leases.run), name="leases")
         self._running = True
         for (mode, venue), desk in self.desks.items():
@@ -276,6 +309,8 @@ class Trader:
         try:
             async with asyncio.timeout(seconds):
                 await self.leases.asked.wait()
+                if any(self.leases.known(account_id) for account_id in self._looked_after()):
+                    await self._admitted.wait()
         except TimeoutError:
             return False
         return True

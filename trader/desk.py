@@ -18,6 +18,7 @@ from trader.member import ActiveMember
 from trader.net.http import Origin
 from trader.orders import wall
 from trader.orders.gateway import Gateway
+from trader.orders.reconciler import Recall
 from trader.orders.tracker import Tracker
 from trader.positions.rows import AccountSnapshot, Held
 from trader.venues.registry import DIALECTS, PUBLIC_SIDES
@@ -48,6 +49,7 @@ class Desk:
         on_snapshot: Callable[[AccountSnapshot], None],
         on_instruments: Callable[[list[Instrument]], None],
         recall: Callable[[int], Awaitable[list[Held]]],
+        recall_orders: Recall,
     ) -> None:
         self.mode = mode
         self.venue = venue
@@ -62,6 +64,7 @@ class Desk:
         self._on_snapshot = on_snapshot
         self._on_instruments = on_instruments
         self._recall = recall
+        self._recall_orders = recall_orders
         self.market = MarketData(
             PUBLIC_SIDES[venue](),
             MarketHost(host.rest_url, host.ws_public_url, host.ssl_context),
@@ -76,10 +79,10 @@ class Desk:
         mine = {account_id: member for account_id, member in members.items() if self.serves(member)}
         for account_id in list(self.members):
             active = self.members[account_id]
-            wanted = mine.get(account_id)
-            if wanted is None or wanted.credentials != active.lane.member.credentials:
+            wanted, present = mine.get(account_id), active.lane.member
+            if wanted is None or _another_key(wanted, present):
                 self._leave(account_id)
-            elif wanted != active.lane.member:
+            elif wanted != present:
                 active.update(wanted)
         for account_id, member in mine.items():
             if account_id not in self.members and not (
@@ -100,8 +103,9 @@ class Desk:
                 self._leave(account_id)
 
     def _join(self, member: Member) -> None:
+        ws_private_url = self._host.private_url(member.account.kind)
         try:
-            for url in (self._host.rest_url, self._host.ws_private_url):
+            for url in (self._host.rest_url, ws_private_url):
                 wall.check(self.mode, Origin.parse(url).host, live_enabled=self._live_enabled)
         except RefusedError as refusal:
             # Not even a question is signed for an account on the wrong side.
@@ -115,16 +119,18 @@ class Desk:
             ssl_context=self._host.ssl_context,
             timeout_s=self._timeout_s,
         )
+        lane.neighbours = lambda: len(self.members)
         active = ActiveMember(
             lane,
             self.market,
             self._tracker,
             self._gateway,
             prefix=self._prefix,
-            ws_private_url=self._host.ws_private_url,
+            ws_private_url=ws_private_url,
             positions_s=self._positions_s,
             on_snapshot=self._on_snapshot,
             recall=self._recall,
+            recall_orders=self._recall_orders,
         )
         self.members[member.account.id] = active
         active.start()
@@ -177,3 +183,12 @@ class Desk:
             self.market.loaded.is_set()
             and all(m.lane.blocked or (m.lane.ready and m.held() is not None) for m in armed)
         )
+
+
+def _another_key(wanted: Member, present: Member) -> bool:
+    """Another key, or another dialect for the same one: nothing of the old connection can be kept."""
+    return (
+        wanted.credentials != present.credentials
+        or wanted.account.venue is not present.account.venue
+        or wanted.account.kind is not present.account.kind
+    )

@@ -6,7 +6,7 @@ import ssl
 
 import msgspec
 
-from shared.domain.account import Mode
+from shared.domain.account import AccountKind, Mode
 from shared.domain.instrument import Venue
 from shared.settings import Settings
 from trader.net.origin import Origin
@@ -21,7 +21,13 @@ class Host(msgspec.Struct, frozen=True):
     rest_url: str
     ws_public_url: str
     ws_private_url: str
+    ws_v3_private_url: str = ""
+    """The private websocket of Bitget's unified accounts."""
     ssl_context: ssl.SSLContext | None = None
+
+    def private_url(self, kind: AccountKind) -> str:
+        """Where accounts of this kind hear their events."""
+        return self.ws_v3_private_url if kind is AccountKind.UNIFIED else self.ws_private_url
 
 
 def of(settings: Settings, *, live: bool) -> dict[Place, Host]:
@@ -40,6 +46,7 @@ def _paper(settings: Settings) -> dict[Place, Host]:
             rest_url=paper.url,
             ws_public_url=f"{ws}/v2/ws/public",
             ws_private_url=f"{ws}/v2/ws/private",
+            ws_v3_private_url=f"{ws}/v3/ws/private",
             ssl_context=context,
         ),
         (Mode.PAPER, Venue.BINANCE): Host(
@@ -56,6 +63,7 @@ def _live(settings: Settings) -> dict[Place, Host]:
             rest_url=bitget.rest_url,
             ws_public_url=bitget.ws_public_url,
             ws_private_url=bitget.ws_private_url,
+            ws_v3_private_url=bitget.ws_v3_private_url,
             ssl_context=context,
         ),
         (Mode.LIVE, Venue.BINANCE): Host(

@@ -49,6 +49,10 @@ class Lane:
         """Called when modes and leverages must be prepared again."""
         self.blocked = ""
         """Why no request of this account can succeed until its user acts; empty = it may trade."""
+        self.rival = ""
+        """What shows that somebody else trades here with our form of ids; entries stop meanwhile."""
+        self.neighbours: Callable[[], int] = lambda: 1
+        """How many accounts ask the same host from this address."""
         self._lock = asyncio.Lock()
         self._next_free: dict[str, float] = {}
         self._rest_until = 0.0
@@ -74,7 +78,12 @@ class Lane:
     @property
     def ready(self) -> bool:
         """Whether an entry could be written now."""
-        return not self.blocked and self.position_mode is not None and (self.hot.ready or self.slow.ready)
+        return (
+            not self.blocked
+            and not self.rival
+            and self.position_mode is not None
+            and (self.hot.ready or self.slow.ready)
+        )
 
     def update(self, member: Member) -> None:
         """Take over a changed state or changed preferences; what was blocked is tried again."""
@@ -126,6 +135,18 @@ class Lane:
         if rest_s:
             log.warning("lane.rests", account=self.account.id, status=answer.status, seconds=rest_s)
             self._rest_until = max(self._rest_until, asyncio.get_running_loop().time() + rest_s)
+
+    def stretched_s(self, beat_s: float) -> float:
+        """A beat of readings that leaves room for all accounts within the venue's limit for one address."""
+        return max(beat_s, 60.0 * self.neighbours() / self.dialect.readings_per_minute)
+
+    def second_writer(self, complaint: str) -> None:
+        """Entries stop while there is a complaint; "" ends it."""
+        if complaint and not self.rival:
+            log.error("lane.second_writer", account=self.account.id, reason=complaint)
+        elif self.rival and not complaint:
+            log.info("lane.second_writer_gone", account=self.account.id)
+        self.rival = complaint
 
     def block(self, reason: str) -> None:
         """Stop entries of this account until it answers again; protection goes on."""

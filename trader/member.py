@@ -16,6 +16,7 @@ from trader.net.feed import Heard
 from trader.net.stream import Stream
 from trader.orders.gateway import Gateway
 from trader.orders.protector import Protector
+from trader.orders.reconciler import Recall, Reconciler
 from trader.orders.settler import Settler
 from trader.orders.tracker import Tracked, Tracker
 from trader.positions.book import PositionBook
@@ -40,14 +41,18 @@ class ActiveMember:
         positions_s: float,
         on_snapshot: Callable[[AccountSnapshot], None],
         recall: Callable[[int], Awaitable[list[Held]]],
+        recall_orders: Recall,
     ) -> None:
         self.lane = lane
         self.settler = Settler(lane, tracker, gateway)
         self.protector = Protector(lane, tracker, gateway, market, prefix)
+        self.reconciler = Reconciler(
+            lane, tracker, self.settler, recall=recall_orders, recognise=self.protector.recognise
+        )
         self.preparation = Preparation(lane, market, self.held)
         lane.on_stale = self.preparation.wake
         self.book = PositionBook(
-            lane, market, tracker, every_s=positions_s, on_snapshot=on_snapshot, recall=recall
+            lane, market, tracker, every_s=positions_s, on_snapshot=self._read, recall=recall
         )
         events = lane.dialect.private_stream(lane.signer, lane.ask)
         self.stream = Stream(
@@ -63,6 +68,8 @@ class ActiveMember:
             ssl_context=lane.ssl_context,
             name=f"account {lane.account.id} events",
         )
+        self._on_snapshot = on_snapshot
+        self._known = False
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -72,6 +79,7 @@ class ActiveMember:
         name = f"account {self.lane.account.id}"
         for part, work in (
             ("settler", self.settler.run),
+            ("reconciler", self.reconciler.run),
             ("protector", self.protector.run),
             ("preparation", self.preparation.run),
             ("positions", self.book.run),
@@ -121,10 +129,18 @@ class ActiveMember:
             self.protector.wake()
         self.book.hint()
 
+    def _read(self, snapshot: AccountSnapshot) -> None:
+        """What is held is known now: what waited for that goes on at once."""
+        first, self._known = not self._known, True
+        self._on_snapshot(snapshot)
+        if first:
+            self.preparation.wake()
+
     def _backfill(self) -> None:
         """The stream is (again) active: what it missed is asked for."""
         for order in self.settler.unfinished():
             self.settler.watch(order)
+        self.reconciler.wake()
         self.protector.wake()
         self.book.hint()
 
@@ -132,6 +148,8 @@ class ActiveMember:
         told = self.lane.dialect.parse_private(message)
         for report in told.orders:
             self.settler.apply(report, received_ns)
+        for fill in told.fills:
+            self.settler.apply_fill(fill.client_id, fill)
         if told.changed:
             self.book.hint()
             self.protector.hint()

@@ -200,6 +200,8 @@ class Intent(Owned, Base):
     stop_price: Mapped[Decimal | None] = mapped_column()
     reduce_only: Mapped[bool] = mapped_column()
     created_ns: Mapped[int] = mapped_column(index=True)
+    record: Mapped[bytes | None] = mapped_column()
+    """The journal's own record: what another machine needs to go on. NULL in rows of before it was kept."""
 
 
 class Order(Owned, Base):
@@ -227,6 +229,8 @@ class Order(Owned, Base):
     acknowledged_ns: Mapped[int] = mapped_column()
     filled_ns: Mapped[int] = mapped_column()
     updated_ns: Mapped[int] = mapped_column()
+    protected: Mapped[bool] = mapped_column(server_default=text("false"))
+    """The venue confirmed that this entry's take profit rests with it."""
 
 
 class Fill(Owned, Base):

@@ -26,6 +26,14 @@ from tests.conformance.streams import within
 from tests.conformance.venue import Control
 from tests.trader.paper.process import Process
 
+#: It hands aiohttp the time that a websocket may take to close as a number.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:parameter 'timeout' of type 'float' is deprecated:DeprecationWarning"
+)
+
+#: Its own types are wider than what it returns, and its enumerations are plain words.
+Sdk = Any
+
 BTC = "BTCUSDT"
 BUY: dict[str, Any] = {"symbol": BTC, "side": "BUY", "type": "MARKET", "quantity": 0.005}
 LIMIT: dict[str, Any] = {
@@ -46,7 +54,7 @@ STOP: dict[str, Any] = {
 
 
 @pytest.fixture
-def sdk(exchange: Process, binance_account: dict[str, Any]) -> DerivativesTradingUsdsFutures:
+def sdk(exchange: Process, binance_account: dict[str, Any]) -> Sdk:
     """Signs with the account's secret."""
     at, key, secret = exchange.ready["binance"], binance_account["key"], binance_account["secret"]
     return DerivativesTradingUsdsFutures(
@@ -57,7 +65,7 @@ def sdk(exchange: Process, binance_account: dict[str, Any]) -> DerivativesTradin
 
 
 @pytest.fixture
-def ed25519(exchange: Process, binance_account: dict[str, Any]) -> DerivativesTradingUsdsFutures:
+def ed25519(exchange: Process, binance_account: dict[str, Any]) -> Sdk:
     """Signs with a private key of its own; the exchange knows the public one."""
     at, key = exchange.ready["binance"], binance_account["ed25519_key"]
     return DerivativesTradingUsdsFutures(
@@ -77,7 +85,7 @@ def fits_the_models(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     assert not odd
 
 
-def held(sdk: DerivativesTradingUsdsFutures) -> dict[str, float]:
+def held(sdk: Sdk) -> dict[str, float]:
     rows = sdk.rest_api.position_information_v3().data()
     return {row.position_side: float(row.position_amt) for row in rows if float(row.position_amt)}
 
@@ -99,8 +107,9 @@ def test_the_whole_way_of_a_trade(
     assert rest.change_initial_leverage(BTC, 20).data().leverage == 20
     answer = rest.new_order(**BUY, new_order_resp_type="RESULT", new_client_order_id="way")
     placed = answer.data()
-    assert (placed.status, float(placed.avg_price), placed.client_order_id) == ("FILLED", 60_000.0, "way")
-    assert rest.query_order(BTC, order_id=placed.order_id).data().status == "FILLED"
+    assert (placed.status, placed.client_order_id) == ("FILLED", "way")
+    order = rest.query_order(BTC, order_id=placed.order_id).data()
+    assert (order.status, float(order.avg_price)) == ("FILLED", 60_000.0)
     assert held(made) == {"BOTH": 0.005}
     (fill,) = rest.account_trade_list(BTC).data()
     assert (fill.order_id, fill.maker, float(fill.commission), float(fill.price)) == (
@@ -108,7 +117,7 @@ def test_the_whole_way_of_a_trade(
         False,
         0.18,
         60_000.0,
-    ) or abs(float(fill.commission)) == 0.18
+    )
     rest.new_order(**BUY | {"side": "SELL"}, reduce_only="true")
     assert held(made) == {}
     control.check_money(
@@ -121,9 +130,7 @@ def test_the_whole_way_of_a_trade(
     assert float(rest.account_information_v3().data().total_wallet_balance) == 9_999.6395003
 
 
-def test_resting_and_algo_orders(
-    sdk: DerivativesTradingUsdsFutures, control: Control, binance_account: dict[str, Any]
-) -> None:
+def test_resting_and_algo_orders(sdk: Sdk, control: Control, binance_account: dict[str, Any]) -> None:
     rest = sdk.rest_api
     placed = rest.new_order(**LIMIT).data()
     changed = rest.modify_order(BTC, "BUY", 0.02, 58_500.0, order_id=placed.order_id).data()
@@ -163,7 +170,7 @@ def test_resting_and_algo_orders(
     assert rest.current_all_algo_open_orders().data() == []
 
 
-def test_settings_and_market_data(sdk: DerivativesTradingUsdsFutures, control: Control) -> None:
+def test_settings_and_market_data(sdk: Sdk, control: Control) -> None:
     rest = sdk.rest_api
     assert BTC in {row.symbol for row in rest.exchange_information().data().symbols}
     assert rest.get_current_position_mode().data().dual_side_position is False
@@ -182,15 +189,16 @@ def test_settings_and_market_data(sdk: DerivativesTradingUsdsFutures, control: C
     candles = rest.kline_candlestick_data("SOLUSDT", "1m", limit=2).data()
     assert len(candles) == 2
     assert rest.check_server_time().data().server_time > 0
-    assert rest.recent_trades_list("SOLUSDT", limit=3).data()
-    assert rest.mark_price(BTC).data()
-    assert rest.symbol_order_book_ticker(BTC).data()
-    assert rest.user_commission_rate(BTC).data().taker_commission_rate == "0.000600" or True
-    assert rest.notional_and_leverage_brackets(symbol=BTC).data()
-    assert rest.query_user_rate_limit().data()
+    assert [type(row.id) for row in rest.recent_trades_list("SOLUSDT", limit=3).data()] == [int] * 3
+    assert float(rest.mark_price(BTC).data().actual_instance.mark_price) == 60_000.0
+    assert float(rest.symbol_order_book_ticker(BTC).data().actual_instance.ask_price) == 60_000.0
+    assert float(rest.user_commission_rate(BTC).data().taker_commission_rate) == 0.0006
+    (ladder,) = rest.notional_and_leverage_brackets(symbol=BTC).data().actual_instance
+    assert ladder.brackets[0].initial_leverage == 125
+    assert {row.interval for row in rest.query_user_rate_limit().data()} == {"SECOND", "MINUTE"}
 
 
-def test_the_limits_are_told(sdk: DerivativesTradingUsdsFutures) -> None:
+def test_the_limits_are_told(sdk: Sdk) -> None:
     """Weights and order counts come in headers, which the SDK hands out (§3)."""
     limits = {
         (row.rateLimitType, row.interval, row.intervalNum)
@@ -201,14 +209,12 @@ def test_the_limits_are_told(sdk: DerivativesTradingUsdsFutures) -> None:
     assert {(row.rateLimitType, row.interval) for row in looked} >= {("REQUEST_WEIGHT", "MINUTE")}
 
 
-def test_refusals(
-    sdk: DerivativesTradingUsdsFutures, control: Control, binance_account: dict[str, Any]
-) -> None:
+def test_refusals(sdk: Sdk, control: Control, binance_account: dict[str, Any]) -> None:
     rest = sdk.rest_api
     before = control.picture(binance_account)
     expected: list[tuple[Callable[[], object], int]] = [
         (lambda: rest.new_order(**BUY | {"symbol": "NOSUCHUSDT"}), -1121),
-        (lambda: rest.new_order(**BUY | {"quantity": 0.00001}), -1111),
+        (lambda: rest.new_order(**BUY | {"quantity": 0.00015}), -1111),
         (lambda: rest.new_order(**BUY | {"quantity": 10.0}), -2019),
         (lambda: rest.new_order(**BUY | {"side": "SELL"}, reduce_only="true"), -2022),
         (lambda: rest.new_order(**LIMIT | {"price": 60_500.0, "time_in_force": "GTX"}), -5022),
@@ -222,13 +228,13 @@ def test_refusals(
     ]
     for do, code in expected:
         assert refused(do) == code
-    rest._configuration.base_headers["X-MBX-APIKEY"] = "B" * 64
+    rest.configuration.base_headers["X-MBX-APIKEY"] = "B" * 64
     assert refused(rest.futures_account_balance_v3, UnauthorizedError) == -2015
     assert control.picture(binance_account) == before
 
 
 @pytest.fixture
-async def socket(sdk: DerivativesTradingUsdsFutures) -> AsyncIterator[Any]:
+async def socket(sdk: Sdk) -> AsyncIterator[Any]:
     made = await sdk.websocket_api.create_connection()
     yield sdk.websocket_api
     await made.close_connection(close_session=True)
@@ -260,7 +266,7 @@ async def test_orders_over_the_websocket(
     assert (await answered(socket.cancel_order(symbol=BTC, order_id=placed.order_id))).status == "CANCELED"
     control.check_money(binance_account)
     bought = await answered(socket.new_order(**BUY, new_order_resp_type="RESULT"))
-    assert (bought.status, float(bought.avg_price)) == ("FILLED", 60_000.0)
+    assert (bought.status, float(bought.executed_qty)) == ("FILLED", 0.005)
     stop = await answered(socket.new_algo_order(**STOP, reduce_only="true"))
     assert stop.algo_status == "NEW"
     await answered(socket.cancel_algo_order(algo_id=stop.algo_id))
@@ -270,7 +276,7 @@ async def test_orders_over_the_websocket(
     assert float(next(row for row in balance if row.asset == "USDT").balance) == 9_999.82
     assert float((await answered(socket.account_information_v2())).total_wallet_balance) == 9_999.82
     book = await answered(socket.order_book(symbol=BTC))
-    assert float(book.asks[0][0]) == 60_000.0
+    assert book.last_update_id > 0  # its model has no levels
     control.check_money(binance_account, ("open_fee", "-0.18"))
 
 
@@ -292,7 +298,7 @@ async def test_refusals_over_the_websocket(
 
 
 async def test_a_session_is_logged_on(
-    ed25519: DerivativesTradingUsdsFutures, control: Control, binance_account: dict[str, Any]
+    ed25519: Sdk, control: Control, binance_account: dict[str, Any]
 ) -> None:
     """session.logon by Ed25519; later requests carry a timestamp and no signature (§7)."""
     socket = ed25519.websocket_api
@@ -307,7 +313,7 @@ async def test_a_session_is_logged_on(
         assert on["authorizedSince"] is not None
         assert made.connections[0].is_session_log_on
         bought = await answered(socket.new_order(**BUY, new_order_resp_type="RESULT"))
-        assert (bought.status, float(bought.avg_price)) == ("FILLED", 60_000.0)
+        assert (bought.status, float(bought.executed_qty)) == ("FILLED", 0.005)
         status = await answered(socket.send_message({"method": "session.status", "params": {}}))
         assert status["apiKey"] == binance_account["ed25519_key"]
         out = await answered(
@@ -330,7 +336,7 @@ async def test_a_session_needs_an_ed25519_key(socket: Any) -> None:
 
 
 @pytest.fixture
-async def streams(sdk: DerivativesTradingUsdsFutures) -> AsyncIterator[Any]:
+async def streams(sdk: Sdk) -> AsyncIterator[Any]:
     made = await sdk.websocket_streams.create_connection()
     yield sdk.websocket_streams
     await made.close_connection(close_session=True)
@@ -343,9 +349,7 @@ def collected(handle: Any) -> asyncio.Queue[Any]:
     return seen
 
 
-async def test_user_data(
-    sdk: DerivativesTradingUsdsFutures, streams: Any, control: Control, binance_account: dict[str, Any]
-) -> None:
+async def test_user_data(sdk: Sdk, streams: Any, control: Control, binance_account: dict[str, Any]) -> None:
     key = await asyncio.to_thread(lambda: sdk.rest_api.start_user_data_stream().data().listen_key)
     seen = collected(await within(streams.user_data(key)))
     await asyncio.to_thread(lambda: sdk.rest_api.new_order(**BUY, new_client_order_id="seen"))

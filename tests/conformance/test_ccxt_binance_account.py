@@ -49,10 +49,9 @@ def test_prices(usdm: ccxt.binanceusdm) -> None:
     assert usdm.fetch_mark_price(BTC)["markPrice"] == 60_000.0
     assert usdm.fetch_mark_prices([BTC])[BTC]["markPrice"] == 60_000.0
     assert abs(usdm.fetch_time() - usdm.milliseconds()) < 5_000
-    assert usdm.fetch_status()["status"] == "ok"
 
 
-@pytest.mark.parametrize("limit", [5, 20, 100])
+@pytest.mark.parametrize("limit", [5, 20, 50])
 def test_order_book(usdm: ccxt.binanceusdm, limit: int) -> None:
     book = usdm.fetch_order_book(BTC, limit)
     assert (len(book["bids"]), len(book["asks"])) == (limit, limit)

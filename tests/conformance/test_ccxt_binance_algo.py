@@ -131,7 +131,7 @@ def test_algo_orders_are_cancelled_one_by_one_and_all(
     usdm.cancel_all_orders(BTC, TRIGGER)
     assert waiting(usdm) == []
     rows = usdm.fapiprivate_get_allalgoorders({"symbol": "BTCUSDT"})
-    assert {row["algoId"]: row["algoStatus"] for row in rows} == dict.fromkeys(
+    assert {str(row["algoId"]): row["algoStatus"] for row in rows} == dict.fromkeys(
         (first, second, third), "CANCELED"
     )
     control.check_money(binance_account)

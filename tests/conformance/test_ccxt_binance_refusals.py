@@ -34,7 +34,7 @@ CLOSE = {name: value for name, value in STOP.items() if name != "quantity"} | {
     "closePosition": "true",
     "triggerPrice": "59000",
 }
-TRAIL = {**STOP, "type": "TRAILING_STOP_MARKET", "callbackRate": "1"}
+TRAIL = {**STOP, "triggerPrice": "", "type": "TRAILING_STOP_MARKET", "callbackRate": "1"}
 #: §10 gives these for one field without telling them apart.
 QUANTITY = {"-4003", "-1102", "-1130", "-4004", "-1013", "-4005"}
 MISSING = {"-1102"}
@@ -62,8 +62,8 @@ REFUSALS: list[tuple[str, dict[str, Any], set[str]]] = [
     (PLACE, {**PLAIN, "reduceOnly": "true", "side": "SELL"}, {"-2022"}),
     (PLACE, {**PLAIN, "positionSide": "LONG"}, {"-4061"}),
     (PLACE, {**PLAIN, "positionSide": "UP"}, {"-4060", "-1102", "-1130"} | {"-4061"}),
-    (PLACE, {**PLAIN, "newOrderRespType": "MOON"}, {"-1135", "-1130", "-1102", "-1100", "-1132"}),
-    (PLACE, {**PLAIN, "selfTradePreventionMode": "MOON"}, {"-1130", "-1102", "-1100", "-4182"}),
+    (PLACE, {**PLAIN, "newOrderRespType": "MOON"}, {"-1136"}),
+    (PLACE, {**PLAIN, "selfTradePreventionMode": "MOON"}, {"-5039"}),
     (PLACE, {**LIMIT, "price": ""}, MISSING),
     (PLACE, {**LIMIT, "timeInForce": ""}, MISSING),
     (PLACE, {**LIMIT, "timeInForce": "DAY"}, {"-1115"}),
@@ -114,6 +114,7 @@ REFUSALS: list[tuple[str, dict[str, Any], set[str]]] = [
     (ALGO, {**STOP, "positionSide": "SHORT"}, {"-4061"}),
     (ALGO, {**CLOSE, "quantity": "0.01"}, {"-1106", "-4136", "-4137"}),
     (ALGO, {**CLOSE, "reduceOnly": "true"}, {"-1106"}),
+    (ALGO, {**TRAIL, "triggerPrice": "61000"}, {"-1106"}),
     (ALGO, {**TRAIL, "callbackRate": ""}, MISSING),
     (ALGO, {**TRAIL, "callbackRate": "11"}, {"-2007", "-1130", "-1102", "-4136"}),
     (ALGO, {**TRAIL, "callbackRate": "0.01"}, {"-2007", "-1130", "-1102", "-4136"}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import ccxt
@@ -9,6 +10,7 @@ import pytest
 
 from tests.conformance.venue import Control
 
+D = Decimal
 BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
 FUTURES = "USDT-FUTURES"
 
@@ -44,7 +46,10 @@ def test_the_whole_way_of_a_trade(
         "buy",
         "60000",
     )
-    assert (order["clientOrderId"], order["fee"]["cost"]) == ("way", 0.18)
+    assert (order["clientOrderId"], order["info"]["feeDetail"]) == (
+        "way",
+        [{"feeCoin": "USDT", "fee": "0.18"}],
+    )
     (position,) = venue.fetch_positions([BTC])
     assert (position["side"], position["contracts"], position["leverage"], position["entryPrice"]) == (
         "long",
@@ -60,7 +65,7 @@ def test_the_whole_way_of_a_trade(
         0.005,
         "taker",
     )
-    assert fill["fee"] == {"cost": 0.18, "currency": "USDT"}
+    assert fill["info"]["feeDetail"] == [{"feeCoin": "USDT", "fee": "0.18"}]
     closing = venue.close_position(BTC)
     assert venue.fetch_order(closing["id"], BTC)["status"] == "closed"
     assert venue.fetch_positions([BTC]) == []
@@ -166,7 +171,7 @@ def test_a_resting_order_fills_as_maker(
             (placed["id"], "maker", 59_000.0)
         }
         assert sum(fill["amount"] for fill in fills) == pytest.approx(0.01)
-        assert sum(fill["fee"]["cost"] for fill in fills) == pytest.approx(0.118)
+        assert sum(D(fill["info"]["feeDetail"][0]["fee"]) for fill in fills) == D("0.118")
         assert [order["id"] for order in uta.fetch_closed_orders(BTC)] == [placed["id"]]
     assert control.call(f"/accounts/{unified_account['id']}")["balance"] == "9999.882"
 

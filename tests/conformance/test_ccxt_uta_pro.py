@@ -73,7 +73,9 @@ async def test_private_streams_while_orders_run(
         venue.watch_positions([BTC], None, None, UTA),
         venue.watch_balance(UTA),
     )
-    await venue.fetch_balance()
+    # the first picture of the positions is empty: all four subscriptions stand when it has come
+    assert await within(positions) == []
+    (positions,) = await subscribed(venue.watch_positions([BTC], None, None, UTA))
     placed = await venue.create_order(BTC, "market", "buy", 0.005, None, {"clientOrderId": "streamed"})
     order = (await within(orders))[-1]
     if order["status"] != "closed":

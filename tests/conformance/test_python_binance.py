@@ -97,7 +97,7 @@ async def test_resting_orders(
     ]
     made = await binance.futures_place_batch_order(batchOrders=batch)
     assert [float(row["price"]) for row in made] == [59_000.0, 58_000.0]
-    gone = await binance.futures_cancel_orders(symbol=BTC, orderIdList=[row["orderId"] for row in made])
+    gone = await binance.futures_cancel_orders(symbol=BTC, orderidlist=[row["orderId"] for row in made])
     assert [row["status"] for row in gone] == ["CANCELED", "CANCELED"]
     await binance.futures_create_order(**LIMIT)
     assert (await binance.futures_cancel_all_open_orders(symbol=BTC))["code"] == 200
@@ -202,7 +202,7 @@ async def test_refusals(binance: AsyncClient, control: Control, binance_account:
     before = control.picture(binance_account)
     expected: list[tuple[Any, int]] = [
         (lambda: binance.futures_create_order(**BUY | {"symbol": "NOSUCHUSDT"}), -1121),
-        (lambda: binance.futures_create_order(**BUY | {"quantity": 0.00001}), -1111),
+        (lambda: binance.futures_create_order(**BUY | {"quantity": 0.00015}), -1111),
         (lambda: binance.futures_create_order(**BUY | {"quantity": 10}), -2019),
         (lambda: binance.futures_create_order(**BUY | {"side": "SELL"}, reduceOnly=True), -2022),
         (lambda: binance.futures_create_order(**LIMIT | {"price": 60_500, "timeInForce": "GTX"}), -5022),
@@ -261,7 +261,7 @@ async def test_the_user_socket(
 async def test_market_sockets(exchange: Process, binance: AsyncClient, control: Control) -> None:
     manager = sockets(exchange.ready, binance)
     async with (
-        manager.futures_multiplex_socket(["btcusdt@bookTicker"]) as quotes,
+        manager.futures_multiplex_socket(["btcusdt@bookTicker"], category="public") as quotes,
         manager.symbol_mark_price_socket("BTCUSDT", fast=True) as marks,
         manager.aggtrade_futures_socket("SOLUSDT") as trades,
         manager.futures_depth_socket("BTCUSDT") as depth,

@@ -18,7 +18,7 @@ HERE = Path(__file__).parent
 TABLE = HERE / "wire_shapes.json"
 SAMPLES = HERE.parents[1].parent / "shared" / "reference" / "wire_samples"
 
-MIX, SPOT = "/api/v2/mix", "/api/v2/spot"
+MIX, SPOT, V3 = "/api/v2/mix", "/api/v2/spot", "/api/v3"
 
 #: Calls of the samples that bitget.md §4-12 does not describe: this exchange has no money that comes or goes.
 OUTSIDE = frozenset(
@@ -33,6 +33,21 @@ OUTSIDE = frozenset(
         "GET /api/v2/public/annoucements",
     }
 )
+
+#: The same of unified accounts: also what would lend, convert, transfer or change the account's mode.
+OUTSIDE_V3 = frozenset(
+    {
+        *(f"GET {V3}/account/{name}" for name in (
+            "convert-records", "delta-info", "deposit-address", "deposit-records", "payment-coins",
+            "repayable-coins", "switch-status", "transferable-coins", "withdraw-address", "withdrawal-records",
+        )),
+        *(f"POST {V3}/account/{name}" for name in (
+            "adjust-account-mode", "cancel-withdrawal", "deposit-account", "repay", "switch", "switch-deduct",
+            "transfer", "withdrawal",
+        )),
+        *(f"GET {V3}/market/{name}" for name in ("index-components", "margin-loans", "proof-of-reserves")),
+    }
+)  # fmt: skip
 
 #: ccxt's payload comments: function, number of the sample, call. Whole envelopes, so that ``data`` is meant.
 CCXT_REST: tuple[tuple[str, int, str], ...] = (
@@ -105,6 +120,27 @@ CCXT_WS = (
     ("handle_balance", 0),
     ("handle_balance", 1),
 )
+#: The same of unified accounts.
+CCXT_V3: tuple[tuple[str, int, str], ...] = (
+    ("fetch_market_leverage_tiers", 3, f"GET {V3}/market/position-tier"),
+    ("fetch_order_book", 1, f"GET {V3}/market/orderbook"),
+    ("fetch_ticker", 2, f"GET {V3}/market/tickers"),
+    ("fetch_ticker", 3, f"GET {V3}/market/tickers"),
+    ("fetch_trades", 2, f"GET {V3}/market/fills"),
+    ("fetch_balance", 4, f"GET {V3}/account/assets"),
+    ("cancel_order", 3, f"POST {V3}/trade/cancel-strategy-order"),
+    ("fetch_order", 2, f"GET {V3}/trade/order-info"),
+    ("fetch_open_orders", 4, f"GET {V3}/trade/unfilled-orders"),
+    ("fetch_open_orders", 5, f"GET {V3}/trade/unfilled-strategy-orders"),
+    ("fetch_uta_canceled_and_closed_orders", 0, f"GET {V3}/trade/history-orders"),
+    ("fetch_uta_canceled_and_closed_orders", 1, f"GET {V3}/trade/history-strategy-orders"),
+    ("fetch_ledger", 1, f"GET {V3}/account/financial-records"),
+    ("fetch_my_trades", 3, f"GET {V3}/trade/fills"),
+    ("fetch_position", 0, f"GET {V3}/position/current-position"),
+    ("fetch_positions_history", 0, f"GET {V3}/position/history-position"),
+)
+#: ccxt shows these rows without an envelope: pairs and contracts are in one call.
+CCXT_V3_ROWS = tuple(("fetch_uta_markets", number, f"GET {V3}/market/instruments") for number in (0, 2))
 #: ccxt shows these rows without their push.
 CCXT_WS_ROWS = (("parse_ws_position", 0, "USDT-FUTURES positions"),)
 
@@ -125,17 +161,25 @@ def table(samples: Path = SAMPLES) -> dict[str, Any]:
     }
     refused: set[str] = set()
     data: dict[str, list[Any]] = defaultdict(list)
+    unified: dict[str, list[Any]] = defaultdict(list)
     for sample in read["bitget"]["rest"]:
         call = f"{sample['method']} {sample['path']}"
-        if call in OUTSIDE or "/api/v3/" in call:
+        if call in OUTSIDE | OUTSIDE_V3:
             refused.add(call)
+        elif V3 in call:
+            unified[call].append(sample["response"]["data"])
         else:
             data[call].append(sample["response"]["data"])
     comments = read["ccxt_comments_bitget"]["byFunction"]
     for function, number, call in CCXT_REST:
         data[call].append(comments[function][number]["sample"]["data"])
+    for function, number, call in CCXT_V3:
+        unified[call].append(comments[function][number]["sample"]["data"])
+    for function, number, call in CCXT_V3_ROWS:
+        unified[call].append([comments[function][number]["sample"]])
     rest = {call: shapes.encode(shapes.of(values)) for call, values in sorted(data.items())}
     return {
+        "v3": {call: shapes.encode(shapes.of(values)) for call, values in sorted(unified.items())},
         "rest": dict(sorted((rest | DESCRIBED).items())),
         "refused": sorted(refused),
         "ws": {name: shapes.encode(shapes.of(rows)) for name, rows in sorted(_rows(read).items())},
@@ -172,7 +216,7 @@ def text() -> str:
     """One line per call, channel and refused call."""
     made = table()
     lines = ["{"]
-    for part in ("rest", "ws"):
+    for part in ("rest", "v3", "ws"):
         rows = [f"  {json.dumps(name)}: {json.dumps(shape)}" for name, shape in made[part].items()]
         lines.append(f' "{part}": {{\n' + ",\n".join(rows) + "\n },")
     lines.append(' "refused": [\n' + ",\n".join(f"  {json.dumps(call)}" for call in made["refused"]) + "\n ]")

@@ -124,6 +124,8 @@ class Gateway:
             raise RefusedError("duplicate", "this order exists already: an entry is never sent twice")
         if lane.blocked and intent.step is Step.ENTRY:
             raise RefusedError("account", lane.blocked)
+        if lane.rival and intent.step is Step.ENTRY:
+            raise RefusedError("second_writer", lane.rival)
         if intent.step is Step.ENTRY and (hindrance := self._may_enter(intent.account_id)):
             raise RefusedError("lease", hindrance)
 

@@ -63,10 +63,10 @@ on conflict (notice_key, source, host, received_ns) do nothing
 INTENT = """
 insert into intents (client_id, user_id, account_id, mode, strategy_id, instrument_id, cause, leg, step,
     attempt, side, order_type, size, price, reference_price, margin, leverage, take_profit_price, stop_price,
-    reduce_only, created_ns)
+    reduce_only, created_ns, record)
 values (%(client_id)s, %(user_id)s, %(account_id)s, %(mode)s, %(strategy_id)s, %(instrument_id)s, %(cause)s,
     %(leg)s, %(step)s, %(attempt)s, %(side)s, %(order_type)s, %(size)s, %(price)s, %(reference_price)s,
-    %(margin)s, %(leverage)s, %(take_profit_price)s, %(stop_price)s, %(reduce_only)s, %(created_ns)s)
+    %(margin)s, %(leverage)s, %(take_profit_price)s, %(stop_price)s, %(reduce_only)s, %(created_ns)s, %(record)s)
 on conflict (client_id) do nothing
 """
 
@@ -100,6 +100,8 @@ where client_id = %(client_id)s
         or (state in ('rejected', 'denied') and reason_code = any(%(presumed)s) and %(proof)s
             and (%(filled_size)s > filled_size or (%(venue_order_id)s <> '' and venue_order_id = ''))))
 """
+
+PROTECTED = "update orders set protected = %(protected)s where client_id = %(client_id)s"
 
 FILL = """
 with inserted as (
@@ -139,6 +141,7 @@ STATEMENTS = {
     "order": ORDER,
     "sent": SENT,
     "update": UPDATE,
+    "protected": PROTECTED,
     "fill": FILL,
     "outbox": OUTBOX,
     "progress_read": PROGRESS_READ,
@@ -247,6 +250,7 @@ def _intent(record: records.Intent) -> list[Statement]:
         "stop_price": record.stop,
         "reduce_only": record.reduce_only,
         "created_ns": record.created_ns,
+        "record": records.encode(record),
         "seen_ns": record.seen_ns,
         "decoded_ns": record.decoded_ns,
         "decided_ns": record.decided_ns,
@@ -301,6 +305,10 @@ def _update(record: records.Update) -> list[Statement]:
     return statements
 
 
+def _protected(record: records.Protected) -> list[Statement]:
+    return [(PROTECTED, {"client_id": record.client_id, "protected": record.resting})]
+
+
 def _fill(record: records.Fill) -> list[Statement]:
     row = {
         "client_id": record.client_id,
@@ -322,6 +330,7 @@ _BUILDERS: dict[type, Callable[[Any], list[Statement]]] = {
     records.Sent: _sent,
     records.Update: _update,
     records.Fill: _fill,
+    records.Protected: _protected,
 }
 
 

@@ -58,6 +58,9 @@ TOLERANCE = Decimal("0.0005")
 RETRY_S = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 #: States after which another attempt cannot double the one before.
 CERTAINLY_NOT = frozenset({OrderState.REJECTED, OrderState.DENIED})
+#: How far back, and how many attempts of each, an order without a record is looked for.
+RECOGNISED_ENTRIES = 500
+RECOGNISED_ATTEMPTS = 10
 _LOOKS_S = (0.0, 0.1, 0.3, 1.0, 2.0, 5.0)
 _HINT_S = 1.0
 _IDLE_S = 30.0
@@ -151,7 +154,9 @@ class Protector:
         resting = [
             plan
             for plan in await venue.resting_protection(ask, symbol)
-            if plan.protects is Protection.TAKE_PROFIT and plan.position in (None, PositionSide.LONG)
+            if plan.protects is Protection.TAKE_PROFIT
+            and plan.position in (None, PositionSide.LONG)
+            and self._counts(plan, held)
         ]
         for entry in self.wanting():
             if entry.intent.instrument.symbol == symbol:
@@ -162,6 +167,11 @@ class Protector:
                     await self._settle_own(own, held, resting)
                 except KestrelError as error:
                     self._failed(symbol, error)
+
+    def _counts(self, plan: PlanReport, held: PositionReport | None) -> bool:
+        """One of ours, or one for all that is held: a part's take profit is the user's own business."""
+        covers = plan.whole or held is None or (plan.size is not None and plan.size >= held.size)
+        return covers or self._tracker.get(plan.client_id) is not None
 
     # Entries that want their take profit
 
@@ -183,7 +193,9 @@ class Protector:
         )
         plan = resting[0] if resting else None
         if plan is not None and (
-            self._is_own(entry, plan) or abs(plan.trigger_price - target) <= held.average_price * TOLERANCE
+            self._is_own(entry, plan)
+            or plan.shared  # the user's stop rests in the same order: it is not cancelled for a better price
+            or abs(plan.trigger_price - target) <= held.average_price * TOLERANCE
         ):
             self._done(entry)
         elif plan is not None:
@@ -240,6 +252,29 @@ class Protector:
         while (known := self._tracker.get(self._id(intent, step, attempt))) is not None:
             newest, attempt = known, attempt + 1
         return newest
+
+    def recognise(self, name: str) -> bool:
+        """Take over a protective order that no record is left of, when its id follows from an entry of ours.
+
+        Its intent was lost with the disk of another machine; ids are a function of the cause, so that the
+        entry tells it all. Raises ``JournalError``.
+        """
+        entries = [
+            order
+            for order in self._tracker.all()
+            if order.intent.account_id == self._lane.account.id and order.intent.step is Step.ENTRY
+        ]
+        for entry in reversed(entries[-RECOGNISED_ENTRIES:]):
+            for step in (Step.TAKE_PROFIT, Step.CLOSE):
+                for attempt in range(RECOGNISED_ATTEMPTS):
+                    if self._id(entry.intent, step, attempt) == name:
+                        own = self._protective(entry, step, attempt, entry.filled_size or entry.intent.size)
+                        standing = records.Update(client_id=name, state=OrderState.UNKNOWN, ns=clock.now_ns())
+                        self._tracker.adopt(own, None, standing, [], protected=False)
+                        log.warning("protector.recognised", client_id=name, step=step.value)
+                        self.wake()
+                        return True
+        return False
 
     def _id(self, intent: records.Intent, step: Step, attempt: int) -> str:
         return client_id(self._prefix, intent.account_id, intent.cause, intent.leg, step, attempt=attempt)
@@ -325,10 +360,12 @@ class Protector:
         if mine is not None:
             self._tell(own, OrderState.LIVE, venue_order_id=mine.order_id)
             return
-        ended = await self._lane.dialect.ended_protection(self._lane.ask, own.intent.instrument.symbol)
-        end = next((plan for plan in ended if plan.client_id == own.intent.client_id), None)
-        if end is not None and end.end is PlanEnd.EXECUTED and end.executed_as:
-            await self._executed(own, end, held)
+        end = await self._lane.dialect.ended_protection(
+            self._lane.ask, own.intent.instrument.symbol, own.intent.client_id
+        )
+        if end is not None and end.end is PlanEnd.EXECUTED:
+            if end.executed_as:  # else the venue does not tell yet which order it became: look again
+                await self._executed(own, end, held)
         elif end is not None and end.end is PlanEnd.FAILED:
             # The venue triggered it and could not trade: the position needs another one.
             self._tell(

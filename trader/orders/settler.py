@@ -229,6 +229,10 @@ class Settler:
             )
 
     def apply_fill(self, client_id: str, fill: FillReport) -> None:
+        """A fill of one of our orders; those of strangers are left alone."""
+        order = self._tracker.get(client_id)
+        if order is None or order.intent.account_id != self._lane.account.id:
+            return
         self._tracker.fill(
             records.Fill(
                 client_id=client_id,

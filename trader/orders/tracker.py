@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+import msgspec
 import structlog
 
 from shared import clock
@@ -127,6 +128,34 @@ class Tracker:
         if self._dirty:
             self.restate()
         return order
+
+    def adopt(
+        self,
+        intent: records.Intent,
+        sent: records.Sent | None,
+        standing: records.Update,
+        fills: list[records.Fill],
+        *,
+        protected: bool,
+    ) -> None:
+        """Take over an order that Postgres knew and this journal did not. Raises ``JournalError``.
+
+        One whose bytes may have left is unknown until the venue says more; what ended stays ended.
+        """
+        if intent.client_id in self._orders:
+            return
+        assert self._journal is not None
+        order = Tracked(intent=intent, seq=self._journal.append(intent, protective=True))
+        self._add(order)
+        if sent is not None:
+            self.sent(sent)
+        if standing.state in (OrderState.INTENDED, OrderState.SENT):
+            standing = msgspec.structs.replace(standing, state=OrderState.UNKNOWN)
+        self.update(standing)
+        for fill in fills:
+            self.fill(fill)
+        if protected:
+            self.protect(intent.client_id)
 
     def sent(self, record: records.Sent) -> None:
         """The request's bytes were handed to the kernel."""

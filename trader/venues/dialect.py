@@ -65,6 +65,8 @@ class Told(msgspec.Struct, frozen=True):
 
     heard: Heard | str | None
     orders: Sequence[OrderReport] = ()
+    fills: Sequence[FillReport] = ()
+    """Fills that name our client id."""
     changed: bool = False
     problem: str = ""
     """What the venue complains of, with its code."""
@@ -101,6 +103,10 @@ class Dialect(Protocol):
 
     def public(self, call: Call, host: str) -> bytes:
         """The bytes of a call that needs no key."""
+
+    @property
+    def readings_per_minute(self) -> int:
+        """How many full readings of an account (orders, protection, positions, money) one address may ask for."""
 
     def pace_s(self, call: Call) -> float:
         """The least time between two calls of this one's endpoint."""
@@ -200,8 +206,8 @@ class Dialect(Protocol):
     async def resting_protection(self, ask: Ask, symbol: str = "") -> list[PlanReport]:
         """Trigger orders that wait (for one symbol), whoever placed them."""
 
-    async def ended_protection(self, ask: Ask, symbol: str) -> list[EndedPlan]:
-        """The newest trigger orders of a symbol that wait no more, newest first."""
+    async def ended_protection(self, ask: Ask, symbol: str, client_id: str) -> EndedPlan | None:
+        """How a trigger order of a symbol ended; None while it waits, or when the venue knows none."""
 
     async def account(self, ask: Ask, symbol: str) -> AccountReport:
         """Money and modes; leverages are those of ``symbol``."""

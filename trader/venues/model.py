@@ -123,7 +123,11 @@ class OrderReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PlanReport(msgspec.Struct, frozen=True, kw_only=True):
-    """A resting trigger order. ``plan`` is the venue's own word for its kind, ``protects`` ours for some."""
+    """A resting trigger order. ``plan`` is the venue's own word for its kind, ``protects`` ours for some.
+
+    ``whole``: it is for all of its position, whatever that grows to; else for ``size``. ``shared``: it
+    rests in one order with other protection, and to cancel the one is to cancel both.
+    """
 
     symbol: str
     order_id: str
@@ -133,6 +137,8 @@ class PlanReport(msgspec.Struct, frozen=True, kw_only=True):
     position: PositionSide | None
     trigger_price: Decimal
     size: Decimal | None
+    whole: bool = True
+    shared: bool = False
     created_ns: int
 
 

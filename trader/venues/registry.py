@@ -11,12 +11,14 @@ from trader.venues.binance.market import BinanceMarket
 from trader.venues.binance.usdm import Usdm
 from trader.venues.bitget.classic import Classic
 from trader.venues.bitget.market import BitgetMarket
+from trader.venues.bitget.unified import Unified
 from trader.venues.dialect import Dialect
 from trader.venues.public import PublicSide
 
 #: Made for each account: a dialect may remember facts about the one it speaks for.
 DIALECTS: dict[tuple[Venue, AccountKind], Callable[[], Dialect]] = {
     (Venue.BITGET, AccountKind.CLASSIC): Classic,
+    (Venue.BITGET, AccountKind.UNIFIED): Unified,
     (Venue.BINANCE, AccountKind.USDM): Usdm,
 }
 PUBLIC_SIDES: dict[Venue, Callable[[], PublicSide]] = {

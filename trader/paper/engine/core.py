@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 
+from trader.paper import shortids
 from trader.paper.contract import FUTURES, ContractSpec
 from trader.paper.engine import bills
 from trader.paper.engine.accounts import Account
@@ -29,7 +30,7 @@ from trader.paper.market import MarketHub, MarketState
 
 #: Bitget's order ids are snowflakes of 19 digits: milliseconds since an epoch of its own, shifted.
 _EPOCH_MS = 1_420_070_400_000
-_LOWEST_ID = 10**18
+_LOWEST_ID = ((10**18 >> shortids.SHIFT) + 1) << shortids.SHIFT
 
 Listener = Callable[[list[Batch]], None]
 
@@ -104,8 +105,8 @@ class Core:
 
     def next_id(self) -> int:
         """Unique, growing, 19 digits; grows with tape time but never depends on it being sane."""
-        stamp = (self.now_ns // 1_000_000 - _EPOCH_MS) << 22
-        self.last_id = max(self.last_id + 1, stamp, _LOWEST_ID)
+        stamp = (self.now_ns // 1_000_000 - _EPOCH_MS) << shortids.SHIFT
+        self.last_id = max(shortids.following(self.last_id), stamp, _LOWEST_ID)
         return self.last_id
 
     def adopt(self, record: AccountRecord) -> Account:

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, urlencode
 import msgspec
 
 from shared.domain.order import PositionSide
+from trader.paper import shortids
 
 _encode = msgspec.json.Encoder().encode
 
@@ -59,6 +60,10 @@ class Bitget:
     def enters(self, method: str, path: str) -> bool:
         """Whether a request may bring new orders: what a market that only cancels refuses."""
         return method == "POST" and "cancel" not in path
+
+    def number(self, shown: int) -> int:
+        """The engine's id of one in an answer."""
+        return shown
 
     def position(self, row: dict[str, Any]) -> PositionSide | None:
         """The side of the position that a row tells of."""
@@ -115,6 +120,9 @@ class Binance:
         if path.startswith("/ws-fapi/"):
             return path.endswith((".place", ".modify"))
         return method in {"POST", "PUT"} and not path.endswith(("/listenKey", "/countdownCancelAll"))
+
+    def number(self, shown: int) -> int:
+        return shortids.meant(shown)
 
     def position(self, row: dict[str, Any]) -> PositionSide | None:
         if "positionAmt" not in row:

@@ -86,7 +86,7 @@ class Nursery:
     def _hides(self, row: dict[str, Any], account: Account, kind: NotFound, dialect: Dialect) -> bool:
         number = str(next((row[name] for name in dialect.id_fields if row.get(name)), ""))
         if number.isascii() and number.isdigit():
-            return self._young(int(number), kind.young_ms)
+            return self._young(dialect.number(int(number)), kind.young_ms)
         side = dialect.position(row)
         return side is not None and any(
             self._young(position.id, kind.young_ms)

@@ -121,12 +121,13 @@ def plan(raw: wire.AlgoWire) -> PlanReport | None:
         position=position,
         trigger_price=unsigned(raw.trigger_price, "triggerPrice"),
         size=optional_price(raw.quantity or "", "quantity"),
+        whole=raw.close_position,
         created_ns=wire.stamp_ns(raw.create_time, "createTime"),
     )
 
 
 def ended_plan(raw: wire.AlgoWire) -> EndedPlan | None:
-    """How an algo order ended, or None for one that waits.
+    """How an algo order ended, or None for one that waits. One that was triggered may not name its order yet.
 
     What became an order is executed, whatever became of that order: it may have found no counterparty.
     """
@@ -136,10 +137,10 @@ def ended_plan(raw: wire.AlgoWire) -> EndedPlan | None:
     executed_as = str(raw.actual_order_id or "")
     if executed_as not in ("", "0"):
         end = PlanEnd.EXECUTED
-    elif raw.algo_status == "TRIGGERED":
-        return None  # its order is on the way
-    elif end is PlanEnd.EXECUTED:
-        end, executed_as = PlanEnd.FAILED, ""
+    else:
+        executed_as = ""
+        if raw.algo_status == "FINISHED":
+            end = PlanEnd.FAILED  # nothing was traded
     return EndedPlan(
         client_id=raw.client_algo_id,
         order_id=str(raw.algo_id),

@@ -177,9 +177,9 @@ def open_algo_orders(symbol: str = "") -> Call:
     return _call("GET", "/fapi/v1/openAlgoOrders", {"symbol": symbol})
 
 
-def all_algo_orders(symbol: str) -> Call:
-    """The newest algo orders of a symbol, whatever became of them."""
-    return _call("GET", "/fapi/v1/allAlgoOrders", {"symbol": symbol, "limit": "100"})
+def algo_order(client_id: str) -> Call:
+    """One algo order, whatever became of it."""
+    return _call("GET", ALGO_ORDER, {"clientAlgoId": client_id})
 
 
 def positions(symbol: str = "") -> Call:

@@ -11,7 +11,7 @@ import structlog
 from shared.domain.account import AccountKind
 from shared.domain.instrument import Instrument, Venue
 from shared.domain.order import OrderType, PositionSide, Side
-from shared.errors import ProtocolError, RefusedError
+from shared.errors import ProtocolError, RefusedError, VenueRefusedError
 from trader.net.response import Response
 from trader.venues.binance import account, codes, ended, instruments, push, read, requests, weights, wire
 from trader.venues.binance.openings import Openings
@@ -61,6 +61,7 @@ class _ListenKey(wire.Wire):
 _ACK = msgspec.json.Decoder(_Ack)
 _ORDER = msgspec.json.Decoder(wire.OrderWire)
 _ORDERS = msgspec.json.Decoder(list[wire.OrderWire])
+_ALGO = msgspec.json.Decoder(wire.AlgoWire)
 _ALGOS = msgspec.json.Decoder(list[wire.AlgoWire])
 _POSITIONS = msgspec.json.Decoder(list[wire.PositionWire])
 _LISTEN_KEY = msgspec.json.Decoder(_ListenKey)
@@ -75,6 +76,7 @@ class Usdm:
     keepalive = requests.server_time()
     #: Protection has a namespace of its own here, and wants a position.
     attaches = False
+    readings_per_minute = weights.READINGS_PER_MINUTE
 
     def __init__(self) -> None:
         self._openings = Openings()
@@ -247,11 +249,19 @@ class Usdm:
         plans = (read.plan(row) for row in _algos(await ask(requests.open_algo_orders(symbol))))
         return [plan for plan in plans if plan is not None]
 
-    async def ended_protection(self, ask: Ask, symbol: str) -> list[EndedPlan]:
-        rows = _algos(await ask(requests.all_algo_orders(symbol)))
-        rows.sort(key=lambda row: (row.update_time, row.algo_id), reverse=True)
-        plans = (read.ended_plan(row) for row in rows)
-        return [plan for plan in plans if plan is not None]
+    async def ended_protection(self, ask: Ask, symbol: str, client_id: str) -> EndedPlan | None:
+        """Algo orders have ids of their own: no symbol is asked for."""
+        del symbol
+        answer = await ask(requests.algo_order(client_id))
+        try:
+            raw = wire.data_of(answer.body, answer.status, _ALGO)
+        except VenueRefusedError as refusal:
+            if self.classify(refusal.code, refusal.status) is Outcome.NOT_FOUND:
+                return None
+            raise
+        if raw.client_algo_id != client_id:
+            raise ProtocolError("the answer tells of another algo order")
+        return read.ended_plan(raw)
 
     async def account(self, ask: Ask, symbol: str) -> AccountReport:
         return await account.modes(ask, symbol, await account.money(ask))

@@ -12,6 +12,8 @@ from trader.venues.model import Call
 LIMIT = 2400
 #: From here on questions wait, so that something is left for what cannot: a fifth of the minute.
 ENOUGH = LIMIT * 4 // 5
+#: A full reading weighs 95 (resting orders and algo orders 40 each); all of them get half of the limit.
+READINGS_PER_MINUTE = 12
 USED = "x-mbx-used-weight-1m"
 #: How long questions wait when too much is used; the count is that of the last minute.
 REST_S = 5.0
@@ -27,7 +29,6 @@ _SETTINGS = frozenset({"/fapi/v1/marginType", "/fapi/v1/leverage"})
 _WEIGHTS = {
     "/fapi/v1/allOrders": 5,
     "/fapi/v1/userTrades": 5,
-    "/fapi/v1/allAlgoOrders": 5,
     "/fapi/v1/symbolConfig": 5,
     "/fapi/v1/accountConfig": 5,
     "/fapi/v3/positionRisk": 5,

@@ -31,6 +31,7 @@ from trader.venues.bitget.answers import (
     parse_tickers,
 )
 from trader.venues.bitget.codes import advice, classify, kind
+from trader.venues.bitget.forms import order_size
 from trader.venues.bitget.instruments import parse_contracts
 from trader.venues.bitget.push import (
     AccountUpdate,
@@ -60,7 +61,6 @@ from trader.venues.bitget.requests import (
     fills,
     key_info,
     order_detail,
-    order_size,
     orders_history,
     orders_pending,
     place_order,

@@ -13,7 +13,7 @@ from shared.domain.order import OrderType, PositionSide, Side
 from shared.errors import ProtocolError
 from trader.net.response import Response
 from trader.venues.bitget import answers, codes, history, push, requests
-from trader.venues.bitget.requests import MARGIN_COIN, PAGE
+from trader.venues.bitget.forms import MARGIN_COIN, PAGE
 from trader.venues.bitget.signer import Signer
 from trader.venues.dialect import ApiCredentials, Ask, PrivateStream, RequestSigner, Told
 from trader.venues.model import (
@@ -48,6 +48,8 @@ class Classic:
 
     venue = Venue.BITGET
     kind = AccountKind.CLASSIC
+    #: A quarter of the 6000 requests a minute that an address may make, at three to four requests each.
+    readings_per_minute = 400
     keepalive = requests.server_time()
     attaches = True
 
@@ -226,9 +228,10 @@ class Classic:
         answer = await ask(requests.protection_pending(symbol=symbol))
         return answers.parse_plans(answer.body, answer.status).plans
 
-    async def ended_protection(self, ask: Ask, symbol: str) -> list[EndedPlan]:
+    async def ended_protection(self, ask: Ask, symbol: str, client_id: str) -> EndedPlan | None:
         answer = await ask(history.protection_history(symbol))
-        return history.parse_protection_history(answer.body, answer.status)
+        ended = history.parse_protection_history(answer.body, answer.status)
+        return next((plan for plan in ended if plan.client_id == client_id), None)
 
     async def account(self, ask: Ask, symbol: str) -> AccountReport:
         answer = await ask(requests.account(symbol))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from trader.venues.bitget import wire
-from trader.venues.bitget.requests import PRODUCT
+from trader.venues.bitget.forms import PRODUCT
 from trader.venues.model import Call, EndedPlan, EndedPosition, PlanEnd
 from trader.venues.numbers import number, positive, stamp_ns
 

@@ -13,7 +13,7 @@ import msgspec
 from shared.errors import ProtocolError
 from trader.net.feed import Heard, Subscription
 from trader.venues.bitget import read, wire
-from trader.venues.bitget.requests import PRODUCT
+from trader.venues.bitget.forms import PRODUCT
 from trader.venues.model import AccountReport, BookTop, FillReport, OrderReport, PositionReport, Price
 from trader.venues.numbers import optional_price, stamp_ns
 
@@ -121,7 +121,7 @@ _POSITIONS = msgspec.json.Decoder(list[wire.PositionWire])
 _ACCOUNTS = msgspec.json.Decoder(list[wire.AccountWire])
 
 #: What a refused login is answered with.
-_LOGIN_CODES = frozenset({"30004", "30005", "30011", "30012", "30013", "30014", "30015"})
+LOGIN_CODES = frozenset({"30004", "30005", "30011", "30012", "30013", "30014", "30015"})
 
 
 def parse_push(payload: bytes | memoryview) -> Event:
@@ -147,7 +147,7 @@ def _control(frame: _Frame) -> Ack | LoginOk | ErrorEvent:
     if frame.event not in ("error", "login"):
         raise ProtocolError(f"an event that is not documented: {frame.event[:40]!r}")
     heard = Heard.OTHER
-    if frame.event == "login" or code in _LOGIN_CODES:
+    if frame.event == "login" or code in LOGIN_CODES:
         heard = Heard.LOGIN_REFUSED
     elif arg.channel:
         heard = Heard.REFUSED

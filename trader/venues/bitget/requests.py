@@ -7,9 +7,7 @@ Callers speak of the true trade side and of ``reduce_only``, always.
 
 from __future__ import annotations
 
-import re
 from decimal import Decimal
-from urllib.parse import urlencode
 
 import msgspec
 
@@ -17,34 +15,19 @@ from shared.domain.instrument import Instrument
 from shared.domain.order import OrderType, PositionSide, Side
 from shared.errors import RefusedError
 from trader.net.request import build_get
+from trader.venues.bitget import forms
+from trader.venues.bitget.forms import MARGIN_COIN, PAGE, PRODUCT
 from trader.venues.model import Call, Force, MarginMode, PositionMode, Protection, Trigger, position_of
-from trader.venues.numbers import floor_to, nearest, passive_price, plain
+from trader.venues.numbers import passive_price, plain
 
-PRODUCT = "USDT-FUTURES"
-MARGIN_COIN = "USDT"
 PLACE_ORDER = "/api/v2/mix/order/place-order"
-PAGE = 100
 
-_CLIENT_ID = re.compile(r"[0-9A-Za-z_-]{1,32}")
-_SYMBOL = re.compile(r"[0-9A-Z_]{2,40}")
 _POSITION_MODE = {PositionMode.HEDGE: "hedge_mode", PositionMode.ONE_WAY: "one_way_mode"}
 
 
 #: The venue's words for protection of a whole position, and for the price that sets a trigger off.
 PROTECTION = {Protection.TAKE_PROFIT: "pos_profit", Protection.STOP: "pos_loss"}
 TRIGGER = {Trigger.MARK: "mark_price", Trigger.LAST: "fill_price"}
-
-
-def order_size(instrument: Instrument, size: Decimal) -> Decimal:
-    """The size floored to the step; :class:`RefusedError` when nothing tradable is left."""
-    floored = floor_to(size, instrument.step)
-    if floored <= 0 or floored < instrument.min_size:
-        raise RefusedError(
-            "min_size",
-            f"{plain(size)} {instrument.base} is below the smallest order of {instrument.symbol}, "
-            f"{plain(instrument.min_size)}",
-        )
-    return floored
 
 
 def place_order(
@@ -67,16 +50,14 @@ def place_order(
     ``take_profit`` and ``stop`` are trigger prices that the venue turns into market orders. Raises
     :class:`RefusedError` for an order that cannot be built; nothing else is checked here.
     """
-    if _CLIENT_ID.fullmatch(client_id) is None:
-        raise RefusedError("client_id", f"not a client order id: {client_id!r}")
     body = {
-        "symbol": _symbol(instrument.symbol),
+        "symbol": forms.symbol(instrument.symbol),
         "productType": PRODUCT,
         "marginMode": margin_mode.value,
         "marginCoin": MARGIN_COIN,
-        "size": plain(order_size(instrument, size)),
+        "size": plain(forms.order_size(instrument, size)),
         "orderType": order_type.value,
-        "clientOid": client_id,
+        "clientOid": forms.client_id(client_id),
     }
     if position_mode is PositionMode.HEDGE:
         body["side"] = "buy" if position_of(side, reduce_only=reduce_only) is PositionSide.LONG else "sell"
@@ -87,14 +68,14 @@ def place_order(
     if order_type is OrderType.LIMIT:
         if price is None:
             raise RefusedError("price", "a limit order needs a price")
-        body["price"] = _price(passive_price(price, instrument.tick, side))
+        body["price"] = forms.price(passive_price(price, instrument.tick, side))
         body["force"] = force.value
     elif price is not None:
         raise RefusedError("price", "a market order has no price")
     if take_profit is not None:
-        body["presetStopSurplusPrice"] = _price(nearest(take_profit, instrument.tick))
+        body["presetStopSurplusPrice"] = forms.trigger(take_profit, instrument)
     if stop is not None:
-        body["presetStopLossPrice"] = _price(nearest(stop, instrument.tick))
+        body["presetStopLossPrice"] = forms.trigger(stop, instrument)
     return Call(PLACE_ORDER, msgspec.json.encode(body))
 
 
@@ -109,39 +90,37 @@ def place_protection(
     trigger: Trigger = Trigger.MARK,
 ) -> Call:
     """Take profit or stop of a whole position, at market. In one-way mode the venue calls a long "buy"."""
-    if _CLIENT_ID.fullmatch(client_id) is None:
-        raise RefusedError("client_id", f"not a client order id: {client_id!r}")
     hold_side = position.value
     if position_mode is PositionMode.ONE_WAY:
         hold_side = "buy" if position is PositionSide.LONG else "sell"
-    return _post(
+    return forms.post(
         "/api/v2/mix/order/place-tpsl-order",
-        symbol=_symbol(instrument.symbol),
+        symbol=forms.symbol(instrument.symbol),
         productType=PRODUCT,
         marginCoin=MARGIN_COIN,
         planType=PROTECTION[kind],
-        triggerPrice=_price(nearest(trigger_price, instrument.tick)),
+        triggerPrice=forms.trigger(trigger_price, instrument),
         triggerType=TRIGGER[trigger],
         executePrice="0",
         holdSide=hold_side,
-        clientOid=client_id,
+        clientOid=forms.client_id(client_id),
     )
 
 
 def cancel_order(symbol: str, *, client_id: str = "", order_id: str = "") -> Call:
-    return _post(
+    return forms.post(
         "/api/v2/mix/order/cancel-order",
-        symbol=_symbol(symbol),
+        symbol=forms.symbol(symbol),
         productType=PRODUCT,
         marginCoin=MARGIN_COIN,
-        **_identity(client_id, order_id),
+        **forms.identity(client_id, order_id),
     )
 
 
 def cancel_protection(symbol: str, kind: Protection, order_ids: list[str]) -> Call:
     """Cancel protection orders by the venue's ids."""
     body = {
-        "symbol": _symbol(symbol),
+        "symbol": forms.symbol(symbol),
         "productType": PRODUCT,
         "marginCoin": MARGIN_COIN,
         "planType": PROTECTION[kind],
@@ -152,9 +131,9 @@ def cancel_protection(symbol: str, kind: Protection, order_ids: list[str]) -> Ca
 
 def close_positions(symbol: str, position: PositionSide | None = None) -> Call:
     """Close at market. ``position`` only in hedge mode; without it both sides. The venue allows 1 a second."""
-    return _post(
+    return forms.post(
         "/api/v2/mix/order/close-positions",
-        symbol=_symbol(symbol),
+        symbol=forms.symbol(symbol),
         productType=PRODUCT,
         holdSide="" if position is None else position.value,
     )
@@ -166,9 +145,9 @@ def set_leverage(symbol: str, leverage: int, *, margin_mode: MarginMode, positio
         sides = {"longLeverage": str(leverage), "shortLeverage": str(leverage)}
     else:
         sides = {"leverage": str(leverage)}
-    return _post(
+    return forms.post(
         "/api/v2/mix/account/set-leverage",
-        symbol=_symbol(symbol),
+        symbol=forms.symbol(symbol),
         productType=PRODUCT,
         marginCoin=MARGIN_COIN,
         **sides,
@@ -176,9 +155,9 @@ def set_leverage(symbol: str, leverage: int, *, margin_mode: MarginMode, positio
 
 
 def set_margin_mode(symbol: str, margin_mode: MarginMode) -> Call:
-    return _post(
+    return forms.post(
         "/api/v2/mix/account/set-margin-mode",
-        symbol=_symbol(symbol),
+        symbol=forms.symbol(symbol),
         productType=PRODUCT,
         marginCoin=MARGIN_COIN,
         marginMode=margin_mode.value,
@@ -187,17 +166,17 @@ def set_margin_mode(symbol: str, margin_mode: MarginMode) -> Call:
 
 def set_position_mode(position_mode: PositionMode) -> Call:
     """For the whole product; refused while anything is open."""
-    return _post(
+    return forms.post(
         "/api/v2/mix/account/set-position-mode", productType=PRODUCT, posMode=_POSITION_MODE[position_mode]
     )
 
 
 def order_detail(symbol: str, *, client_id: str = "", order_id: str = "") -> Call:
-    return _get(
+    return forms.get(
         "/api/v2/mix/order/detail",
-        symbol=_symbol(symbol),
+        symbol=forms.symbol(symbol),
         productType=PRODUCT,
-        **_identity(client_id, order_id),
+        **forms.identity(client_id, order_id),
     )
 
 
@@ -228,44 +207,47 @@ def protection_pending(*, symbol: str = "", before: str = "") -> Call:
 
 
 def all_positions() -> Call:
-    return _get("/api/v2/mix/position/all-position", productType=PRODUCT, marginCoin=MARGIN_COIN)
+    return forms.get("/api/v2/mix/position/all-position", productType=PRODUCT, marginCoin=MARGIN_COIN)
 
 
 def single_position(symbol: str) -> Call:
-    return _get(
+    return forms.get(
         "/api/v2/mix/position/single-position",
-        symbol=_symbol(symbol),
+        symbol=forms.symbol(symbol),
         productType=PRODUCT,
         marginCoin=MARGIN_COIN,
     )
 
 
 def accounts() -> Call:
-    return _get("/api/v2/mix/account/accounts", productType=PRODUCT)
+    return forms.get("/api/v2/mix/account/accounts", productType=PRODUCT)
 
 
 def account(symbol: str) -> Call:
     """With the modes and leverages of that symbol."""
-    return _get(
-        "/api/v2/mix/account/account", symbol=_symbol(symbol), productType=PRODUCT, marginCoin=MARGIN_COIN
+    return forms.get(
+        "/api/v2/mix/account/account",
+        symbol=forms.symbol(symbol),
+        productType=PRODUCT,
+        marginCoin=MARGIN_COIN,
     )
 
 
 def key_info() -> Call:
     """The cheap question whether a key is valid and what it may do."""
-    return _get("/api/v2/spot/account/info")
+    return forms.get("/api/v2/spot/account/info")
 
 
 def contracts() -> Call:
-    return _get("/api/v2/mix/market/contracts", productType=PRODUCT)
+    return forms.get("/api/v2/mix/market/contracts", productType=PRODUCT)
 
 
 def tickers() -> Call:
-    return _get("/api/v2/mix/market/tickers", productType=PRODUCT)
+    return forms.get("/api/v2/mix/market/tickers", productType=PRODUCT)
 
 
 def server_time() -> Call:
-    return _get("/api/v2/public/time")
+    return forms.get("/api/v2/public/time")
 
 
 def public(call: Call, host: str) -> bytes:
@@ -273,40 +255,13 @@ def public(call: Call, host: str) -> bytes:
     return build_get(host, call.path, {"User-Agent": "kestrel", "Accept": "application/json"})
 
 
-def _post(path: str, **fields: str) -> Call:
-    return Call(path, msgspec.json.encode({name: value for name, value in fields.items() if value}))
-
-
-def _get(path: str, **fields: str) -> Call:
-    query = urlencode({name: value for name, value in fields.items() if value})
-    return Call(f"{path}?{query}" if query else path)
-
-
 def _page(path: str, *, symbol: str, before: str, start_ms: int = 0, **more: str) -> Call:
-    return _get(
+    return forms.get(
         path,
         productType=PRODUCT,
-        symbol=_symbol(symbol) if symbol else "",
+        symbol=forms.symbol(symbol) if symbol else "",
         idLessThan=before,
         startTime=str(start_ms) if start_ms else "",
         limit=str(PAGE),
         **more,
     )
-
-
-def _identity(client_id: str, order_id: str) -> dict[str, str]:
-    if bool(client_id) == bool(order_id):
-        raise ValueError("an order is named by its client id or by the venue's id, by one of them")
-    return {"clientOid": client_id} if client_id else {"orderId": order_id}
-
-
-def _symbol(symbol: str) -> str:
-    if _SYMBOL.fullmatch(symbol) is None:
-        raise RefusedError("symbol", f"not a symbol: {symbol!r}")
-    return symbol
-
-
-def _price(price: Decimal) -> str:
-    if price <= 0:
-        raise RefusedError("price", f"a price is above zero on the tick: {plain(price)}")
-    return plain(price)

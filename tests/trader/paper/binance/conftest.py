@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
-from tests.trader.paper.binance.rest import Rest
+from tests.trader.paper.binance.rest import Market, Rest
 from tests.trader.paper.binance.sockets import Sockets
 from trader.paper.engine.accounts import Account
 from trader.paper.engine.model import AccountKind
@@ -39,6 +39,11 @@ async def rest(binance: PaperServer) -> AsyncIterator[Rest]:
     """The first account over REST."""
     async with aiohttp.ClientSession() as session:
         yield Rest(binance, session, binance.engine.accounts[0])
+
+
+@pytest.fixture
+def market(binance: PaperServer) -> Market:
+    return Market(binance)
 
 
 @pytest.fixture

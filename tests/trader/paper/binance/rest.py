@@ -14,10 +14,44 @@ from multidict import CIMultiDictProxy
 from yarl import URL
 
 from shared import clock
+from trader.paper.book import Book
 from trader.paper.engine.accounts import Account
 from trader.paper.server import PaperServer
 
 BTC = "BTCUSDT"
+
+
+class Market:
+    """BTC with a deep book of one-tick levels (1000 coins each) that only the test moves."""
+
+    def __init__(self, server: PaperServer) -> None:
+        self.server = server
+        self.hub, self.clock = server.hub, server.clock
+        self.state = server.hub.states["futures", BTC]
+        self.book = Book(self.state.spec.tick)
+        self.hub.attach_book(self.state, self.book)
+        self.move(60_000)
+
+    def move(self, price: int | str, mark: int | str | None = None) -> None:
+        """Last and best ask at ``price``, best bid a tick below, mark there too unless it is named."""
+        ask, tick = Decimal(price), self.state.spec.tick
+        self.book.snapshot(
+            [(str(ask - tick * at), "1000") for at in range(1, 21)],
+            [(str(ask + tick * at), "1000") for at in range(20)],
+        )
+        self.state.last = ask
+        held = ask if mark is None else Decimal(mark)
+        self.hub.feed_marks(self.state, held, held, self.clock.now_ns())
+
+    def thin(self, asks: list[tuple[str, str]]) -> None:
+        """Other asks (price, size); bids, last and mark stay."""
+        self.book.snapshot([("59999.9", "1000")], asks)
+        self.hub.feed_book(self.state, self.clock.now_ns())
+
+    async def wait(self, ms: int) -> None:
+        """Let so much tape time pass."""
+        self.clock.advance(ms)
+        await self.server.tape.settled()
 
 
 class Rest:

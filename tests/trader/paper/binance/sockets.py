@@ -100,7 +100,7 @@ class Sockets:
 def sign(secret: str, params: dict[str, object]) -> str:
     """Over the parameters sorted by name, numbers as they print."""
     text = "&".join(f"{name}={_text(params[name])}" for name in sorted(params))
-    return hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()
+    return hmac.new(secret.encode(), text.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
 
 
 def _text(value: object) -> str:

@@ -10,6 +10,7 @@ import pytest
 
 from shared.errors import VenueRefusedError
 from tests.trader.paper.bench import BTC, ETH, START_NS, Bench
+from trader.paper import shortids
 from trader.paper.engine.accounts import Account
 from trader.paper.engine.model import AccountKind, MarginMode, PlanKind, PlanState, PositionMode
 from trader.paper.engine.refusals import Refused
@@ -182,7 +183,9 @@ def test_what_fails_when_its_price_comes_is_rejected_with_a_reason(desk: Desk) -
     desk.bench.move(BTC, "49000")
     rows = {row["algoId"]: row["algoStatus"] for row in desk.call("GET", "allAlgoOrders", symbol=BTC)}
     assert rows == {placed["algoId"]: "REJECTED", orphan["algoId"]: "REJECTED"}
-    failed = [plan for number in rows if (plan := desk.bench.engine.plan(desk.account, number))]
+    failed = [
+        plan for number in rows if (plan := desk.bench.engine.plan(desk.account, shortids.meant(number)))
+    ]
     assert [algoevents.why(plan) for plan in failed] == [
         "Margin is insufficient.",
         "ReduceOnly Order is rejected.",

@@ -9,6 +9,7 @@ import pytest
 
 from shared.domain.order import Side
 from tests.trader.paper.binance.sockets import Api, Sockets, Stream, sign
+from trader.paper import shortids
 from trader.paper.engine.accounts import Account
 from trader.paper.engine.algos import NewAlgo
 from trader.paper.engine.model import MarginMode, PlanKind, PositionMode
@@ -240,9 +241,32 @@ async def test_an_algo_order_that_cannot_be_placed_is_rejected(
     binance.hub.override_price(BTC, D(59_000))
     events = await told(user)
     (rejected,) = only(events, "CONDITIONAL_ORDER_TRIGGER_REJECT")
-    assert (rejected["or"]["s"], rejected["or"]["i"]) == (BTC, plan.id)
+    assert (rejected["or"]["s"], rejected["or"]["i"]) == (BTC, shortids.shown(plan.id))
     assert events[-2]["o"]["X"] == "REJECTED"
     assert events[-2]["o"]["rm"] == rejected["or"]["r"] == "ReduceOnly Order is rejected."
+
+
+async def test_a_position_near_its_liquidation_is_warned_of_once(
+    api: Api, user: Stream, binance: PaperServer, account: Account
+) -> None:
+    engine = binance.engine
+    engine.set_margin_mode(account, BTC, MarginMode.ISOLATED)
+    await api.result("order.place", **ORDER)
+    held = next(account.held(BTC))
+    edge = engine.liquidation_price(account, held, engine.funds(account))
+    await told(user)
+    binance.hub.override_price(BTC, edge + 20)
+    call = await user.event("MARGIN_CALL")
+    assert (call["p"][0]["s"], call["p"][0]["mt"], call["p"][0]["pa"]) == (BTC, "ISOLATED", "0.0100")
+    user.seen.clear()
+    binance.hub.override_price(BTC, edge + 25)
+    binance.streams._judge()
+    assert await told(user) == []
+    binance.hub.override_price(BTC, D(60_000))
+    binance.streams._judge()
+    binance.hub.override_price(BTC, edge + 25)
+    binance.streams._judge()
+    assert names(await told(user)) == ["MARGIN_CALL"]
 
 
 # listen keys

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.trader.paper.binance.sockets import Api, Sockets, now_ms, sign
+from trader.paper import shortids
 from trader.paper.control.accounts import make_account
 from trader.paper.engine.accounts import Account
 from trader.paper.engine.model import AccountKind
@@ -21,6 +22,7 @@ from trader.paper.faces.binance import wsapi, wsauth
 from trader.paper.faces.binance.calls import ROUTES
 from trader.paper.faces.binance.weights import OrderCounts, Weights
 from trader.paper.faults.rules import Match, NewFault
+from trader.paper.latency import Delay, Ways
 from trader.paper.server import PaperServer
 
 BTC = "BTCUSDT"
@@ -67,7 +69,7 @@ async def test_an_order_is_placed_looked_up_changed_and_cancelled(api: Api, acco
     placed = await api.result("order.place", **LIMIT, newClientOrderId="x-abc")
     assert (placed["status"], placed["clientOrderId"]) == ("NEW", "x-abc")
     number = placed["orderId"]
-    assert number in account.orders
+    assert shortids.meant(number) in account.orders
     changed = await api.result(
         "order.modify", symbol=BTC, side="BUY", orderId=number, quantity="0.02", price="59000"
     )
@@ -236,12 +238,12 @@ async def test_a_session_is_opened_with_ed25519_and_then_needs_a_timestamp_only(
         "serverTime",
     }
     placed = await api.raw("order.place", {**LIMIT, "timestamp": now_ms()})
-    assert placed["result"]["orderId"] in signer.account.orders
+    assert shortids.meant(placed["result"]["orderId"]) in signer.account.orders
     late = await api.raw("order.place", {**LIMIT, "timestamp": now_ms() - 60_000})
     assert late["error"]["code"] == -1021
     assert (await api.raw("userDataStream.start"))["result"]["listenKey"]
     other = await api.result("order.place", **LIMIT)
-    assert other["orderId"] in binance.engine.accounts[0].orders
+    assert shortids.meant(other["orderId"]) in binance.engine.accounts[0].orders
     await api.raw("session.logout")
     assert (await api.raw("order.place", {**LIMIT, "timestamp": now_ms()}))["error"]["code"] == -2014
 
@@ -249,7 +251,7 @@ async def test_a_session_is_opened_with_ed25519_and_then_needs_a_timestamp_only(
 async def test_ed25519_signs_single_requests_too(api: Api, binance: PaperServer) -> None:
     signer = Signer(binance)
     placed = await api.raw("order.place", signer.signed(**LIMIT))
-    assert placed["result"]["orderId"] in signer.account.orders
+    assert shortids.meant(placed["result"]["orderId"]) in signer.account.orders
 
 
 async def test_other_keys_open_no_session(api: Api, binance: PaperServer) -> None:
@@ -298,6 +300,17 @@ async def test_a_delayed_request_does_not_hold_up_the_next(api: Api, binance: Pa
     assert (await api.raw("ticker.price", {"symbol": BTC}))["status"] == 200
 
 
+async def test_a_request_that_has_arrived_is_carried_out_without_its_client(
+    api: Api, binance: PaperServer, account: Account
+) -> None:
+    binance.gate.latency.set(Ways(request=Delay(median_ms=50)))
+    await api.socket.send(json.dumps({"id": 1, "method": "order.place", "params": _signed(api, LIMIT)}))
+    await api.socket.close()
+    while not account.orders:
+        assert binance.ws_api.tasks
+        await asyncio.sleep(0.005)
+
+
 async def test_requests_are_carried_out_in_the_order_they_came(api: Api, account: Account) -> None:
     await asyncio.gather(
         *(
@@ -309,4 +322,4 @@ async def test_requests_are_carried_out_in_the_order_they_came(api: Api, account
     )
     answers = [await api.receive() for _ in range(20)]
     assert [answer["id"] for answer in answers] == list(range(20))
-    assert sorted(account.orders) == [answer["result"]["orderId"] for answer in answers]
+    assert sorted(account.orders) == [shortids.meant(answer["result"]["orderId"]) for answer in answers]

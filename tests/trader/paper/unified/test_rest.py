@@ -12,8 +12,8 @@ from tests.trader.paper.conftest import Exchanges
 from tests.trader.paper.unified.conftest import CATEGORY, Unified, unified
 from trader.paper.server import PaperServer
 
-BTC = {"category": CATEGORY, "symbol": "BTCUSDT"}
-SPOT = {"category": "SPOT", "symbol": "BTCUSDT"}
+BTC: dict[str, object] = {"category": CATEGORY, "symbol": "BTCUSDT"}
+SPOT: dict[str, object] = {"category": "SPOT", "symbol": "BTCUSDT"}
 D = Decimal
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator
 
+from trader.paper import shortids
 from trader.paper.engine.accounts import Account
 from trader.paper.engine.engine import Engine
 from trader.paper.engine.model import FUTURES_WALLET, QUOTE_COIN, Entry, Kind, MarginMode, PositionMode
@@ -234,7 +235,7 @@ def _income_row(entry: Entry) -> dict[str, object]:
         "info": kind,
         "time": ms(entry.ns),
         "tranId": entry.seq,
-        "tradeId": entry.ref if entry.kind in _OF_TRADES else "",
+        "tradeId": str(shortids.shown(int(entry.ref))) if entry.kind in _OF_TRADES else "",
     }
 
 

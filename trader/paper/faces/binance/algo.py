@@ -35,7 +35,7 @@ def cancel(call: Call) -> object:
 
 def _named(params: Params) -> tuple[int, str]:
     """(algoId, clientAlgoId), one of which is given: -1102 when none is."""
-    number = params.integer("algoId")
+    number = params.id("algoId")
     name = "" if number else params.text("clientAlgoId")
     if not number and not name:
         raise refusal(-1102, "clientAlgoId' or 'algoId")
@@ -64,7 +64,7 @@ def open_orders(call: Call) -> object:
     params = call.params
     params.choice("algoType", AlgoWord, -1130, AlgoWord.CONDITIONAL)
     symbol = call.state().symbol if params.has("symbol") else ""
-    number = params.integer("algoId")
+    number = params.id("algoId")
     return [
         algorows.waiting(call.state(plan.symbol).spec, call.account, plan)
         for plan in call.account.plans.values()
@@ -76,7 +76,7 @@ def open_orders(call: Call) -> object:
 def all_orders(call: Call) -> object:
     """Oldest first: from a named one or start on, else the newest of the last 7 days. ``page`` counts from 0."""
     state, params = call.state(), call.params
-    limit, first, page = params.limit(500, 1000), params.integer("algoId"), params.integer("page")
+    limit, first, page = params.limit(500, 1000), params.id("algoId"), params.integer("page")
     if not 0 <= page <= 1000:
         raise refusal(-1130, "page")
     since_ns, until_ns = (0, 0) if first else span(call, _DAYS, _DAYS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from trader.paper import shortids
 from trader.paper.contract import ContractSpec
 from trader.paper.engine.model import Ended, Plan, PlanState
 from trader.paper.engine.money import ZERO, text
@@ -26,7 +27,7 @@ def of_plan(spec: ContractSpec, plan: Plan, now: int) -> Iterable[Event]:
     """One change of an algo order."""
     yield event("ALGO_UPDATE", {"T": ms(plan.updated_ns), "E": now, "o": _row(spec, plan)})
     if plan.state is PlanState.FAILED:
-        rejected: Row = {"s": plan.symbol, "i": plan.id, "r": why(plan)}
+        rejected: Row = {"s": plan.symbol, "i": shortids.shown(plan.id), "r": why(plan)}
         body: Row = {"E": now, "T": ms(plan.updated_ns), "or": rejected}
         yield event("CONDITIONAL_ORDER_TRIGGER_REJECT", body)
 
@@ -44,7 +45,7 @@ def _row(spec: ContractSpec, plan: Plan) -> Row:
     actual = ("LIMIT" if algorows.limit(plan) else "MARKET") if made else "0"
     row: Row = {
         "caid": plan.client_id,
-        "aid": plan.id,
+        "aid": shortids.shown(plan.id),
         "at": algorows.ALGO_TYPE,
         "o": algorows.order_type(plan),
         "s": plan.symbol,
@@ -53,7 +54,7 @@ def _row(spec: ContractSpec, plan: Plan) -> Row:
         "f": algorows.time_in_force(plan),
         "q": numbers.size(spec, plan.size),
         "X": algorows.status(plan),
-        "ai": str(made) if made else "",
+        "ai": str(shortids.shown(made)) if made else "",
         "ap": numbers.average(spec, plan.executed_price),
         "aq": numbers.size(spec, plan.executed_size),
         "act": actual,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from trader.paper import shortids
 from trader.paper.contract import ContractSpec
 from trader.paper.engine.accounts import Account
 from trader.paper.engine.model import Plan, PlanKind, PlanState, PriceMatch, Reference
@@ -62,7 +63,7 @@ def outcome(spec: ContractSpec, account: Account, plan: Plan) -> dict[str, str]:
     price, size = (made.average, made.filled) if made else (plan.executed_price, plan.executed_size)
     kind = "LIMIT" if limit(plan) else "MARKET"
     return {
-        "actualOrderId": str(plan.execute_order_id or ""),
+        "actualOrderId": str(shortids.shown(plan.execute_order_id) or ""),
         "actualPrice": numbers.average(spec, price),
         "actualQty": numbers.size(spec, size),
         "actualType": kind if plan.execute_order_id else "",
@@ -119,7 +120,7 @@ def _row(spec: ContractSpec, plan: Plan) -> dict[str, object]:
     """What all of them have. ``triggerPrice`` of a trailing one is what activates it."""
     assert plan.trade is not None
     return {
-        "algoId": plan.id,
+        "algoId": shortids.shown(plan.id),
         "clientAlgoId": plan.client_id,
         "algoType": ALGO_TYPE,
         "orderType": order_type(plan),

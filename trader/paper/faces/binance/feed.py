@@ -7,12 +7,41 @@ from typing import Any
 
 from trader.paper.contract import FUTURES
 from trader.paper.engine.model import Order
+from trader.paper.faces.binance.booktopics import BookTickerTopic, DepthTopic, DiffTopic
 from trader.paper.faces.binance.streamnames import Stream
-from trader.paper.faces.binance.topics import ForceTopic, Now, Topic, make_topic
+from trader.paper.faces.binance.topics import (
+    ForceTopic,
+    KlineTopic,
+    MarkTopic,
+    Now,
+    TickerTopic,
+    Topic,
+    TradesTopic,
+)
 from trader.paper.faces.binance.wholetopics import ForceWhole, WholeTopic, make_whole
 from trader.paper.faces.topics import Subscriber
 from trader.paper.faces.topics import Topic as Paced
-from trader.paper.market import MarketEvent, MarketHub, SymbolAdded
+from trader.paper.market import MarketEvent, MarketHub, MarketState, SymbolAdded
+
+_TOPICS: dict[str, type[Topic]] = {
+    "aggTrade": TradesTopic,
+    "trade": TradesTopic,
+    "bookTicker": BookTickerTopic,
+    "markPrice": MarkTopic,
+    "ticker": TickerTopic,
+    "miniTicker": TickerTopic,
+    "kline": KlineTopic,
+    "continuousKline": KlineTopic,
+    "forceOrder": ForceTopic,
+}
+
+
+def make_topic(stream: Stream, state: MarketState, now: Now) -> Topic | None:
+    """``None`` for a stream that is silent here."""
+    if stream.kind in {"depth", "rpiDepth"}:
+        return (DepthTopic if stream.levels else DiffTopic)(stream, state, now)
+    made = _TOPICS.get(stream.kind)
+    return None if made is None else made(stream, state, now)
 
 
 class Feed:

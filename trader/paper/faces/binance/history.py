@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from trader.paper import shortids
 from trader.paper.engine.batch import Query
 from trader.paper.engine.model import Fill, Order
 from trader.paper.engine.money import text
@@ -60,10 +61,10 @@ def amendments(call: Call) -> object:
     spec = state.spec
     return [
         {
-            "amendmentId": change.id,
+            "amendmentId": shortids.shown(change.id),
             "symbol": found.symbol,
             "pair": found.symbol,
-            "orderId": found.id,
+            "orderId": shortids.shown(found.id),
             "clientOrderId": orderwords.client_id(found),
             "time": ms(change.ns),
             "amendment": {
@@ -86,7 +87,7 @@ def _change(before: str, after: str) -> dict[str, str]:
 def all_orders(call: Call) -> object:
     """Oldest first: from a named order or start on, else the newest of the last 7 days."""
     state, params = call.state(), call.params
-    limit, first = params.limit(500, 1000), params.integer("orderId")
+    limit, first = params.limit(500, 1000), params.id("orderId")
     since_ns, until_ns = (0, 0) if first else span(call, _DAYS, _DAYS)
     upward = bool(first or params.time("startTime"))
     query = Query(
@@ -111,7 +112,7 @@ def all_orders(call: Call) -> object:
 def user_trades(call: Call) -> object:
     """Oldest first: from a named trade or start on, else the newest of the last 7 days."""
     state, params = call.state(), call.params
-    limit, first, number = params.limit(500, 1000), params.integer("fromId"), params.integer("orderId")
+    limit, first, number = params.limit(500, 1000), params.id("fromId"), params.id("orderId")
     if first and (params.has("startTime") or params.has("endTime")):
         raise refusal(-1128)
     since_ns, until_ns = (0, 0) if first or number else span(call, _DAYS, _DAYS)
@@ -134,8 +135,8 @@ def _trade(call: Call, fill: Fill) -> dict[str, object]:
     spec = call.state(fill.symbol).spec
     return {
         "symbol": fill.symbol,
-        "id": fill.id,
-        "orderId": fill.order_id,
+        "id": shortids.shown(fill.id),
+        "orderId": shortids.shown(fill.order_id),
         "side": fill.side.value.upper(),
         "price": numbers.price(spec, fill.price),
         "qty": numbers.size(spec, fill.size),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from trader.paper import shortids
 from trader.paper.contract import ContractSpec
 from trader.paper.engine.model import Order
 from trader.paper.engine.money import ZERO
@@ -19,7 +20,7 @@ def _type(order: Order) -> str:
 def _row(spec: ContractSpec, order: Order) -> dict[str, object]:
     """What all of them have."""
     return {
-        "orderId": order.id,
+        "orderId": shortids.shown(order.id),
         "symbol": order.symbol,
         "status": orderwords.status(order),
         "clientOrderId": orderwords.client_id(order),

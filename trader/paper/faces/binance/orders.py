@@ -100,7 +100,7 @@ def pending(call: Call, params: Params, unknown: int) -> Order:
 
 def named(params: Params) -> tuple[int, str]:
     """(orderId, origClientOrderId), one of which is given: -1102 when none is."""
-    number = params.integer("orderId")
+    number = params.id("orderId")
     name = "" if number else params.text("origClientOrderId")
     if not number and not name:
         raise refusal(-1102, "origClientOrderId' or 'orderId")
@@ -114,14 +114,17 @@ def modify(call: Call) -> object:
 
 def _modify(call: Call, params: Params) -> dict[str, object]:
     """Side, quantity and price are wanted all three, changed or not."""
-    order, spec = pending(call, params, -2013), call.state(params.symbol()).spec
-    if params.choice("side", SideWord, -1117).lower() != order.side:
+    spec, side = call.state(params.symbol()).spec, params.choice("side", SideWord, -1117)
+    matched = params.text("priceMatch", MatchWord.NONE) != MatchWord.NONE
+    size, wanted = params.need_decimal("quantity"), None if matched else params.need_decimal("price")
+    order = pending(call, params, -2013)
+    if side.lower() != order.side:
         raise refusal(-1130, "side")
-    size = orderform.check_size(spec, params.need_decimal("quantity"), order.type)
-    if params.has("priceMatch") and params.text("priceMatch") != MatchWord.NONE:
+    orderform.check_size(spec, size, order.type)
+    if wanted is None:
         price = orderform.matched_price(call, params, order)
     else:
-        price = orderform.check_price(spec, params.need_decimal("price"))
+        price = orderform.check_price(spec, wanted)
     if not order.closing:
         orderform.check_notional(spec, size, price)
     return orderrows.amended(spec, call.engine.amend(call.account, order, size, price))

@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from trader.paper import shortids
 from trader.paper.faces.binance.errors import refusal
 
 _LONGEST = 256
@@ -108,6 +109,10 @@ class Params:
         if not digits.isascii() or not digits.isdigit() or len(digits) > 19 or abs(int(value)) >= 1 << 63:
             raise refusal(-1102, name)
         return int(value)
+
+    def id(self, name: str) -> int:
+        """An order, algo order or trade, by the engine's number; 0 when it is not given."""
+        return shortids.meant(self.integer(name))
 
     def need_integer(self, name: str) -> int:
         self.need(name)

@@ -10,6 +10,7 @@ from decimal import Decimal
 
 import msgspec
 
+from trader.paper import shortids
 from trader.paper.engine.accounts import Account
 from trader.paper.engine.batch import OrderStep
 from trader.paper.engine.core import Core
@@ -62,8 +63,8 @@ def of_step(core: Core, account: Account, step: OrderStep, now: int) -> Iterable
                 "S": order.side.value.upper(),
                 "L": numbers.price(spec, fill.price),
                 "l": numbers.size(spec, fill.size),
-                "t": fill.id,
-                "i": order.id,
+                "t": shortids.shown(fill.id),
+                "i": shortids.shown(order.id),
             },
         )
     body: Row = {"E": now, "T": ms(order.updated_ns), "o": order_row(core, account, step, done)}
@@ -98,14 +99,14 @@ def order_row(core: Core, account: Account, step: OrderStep, done: str) -> Row:
         "sp": "0",
         "x": done,
         "X": orderwords.status(order),
-        "i": order.id,
+        "i": shortids.shown(order.id),
         "l": numbers.size(spec, fill.size) if fill else "0",
         "z": numbers.size(spec, order.filled),
         "L": numbers.price(spec, fill.price) if fill else "0",
         "N": COIN,
         "n": text(-fill.fee) if fill else "0",
         "T": ms(order.updated_ns),
-        "t": fill.id if fill else 0,
+        "t": shortids.shown(fill.id) if fill else 0,
         "b": bids,
         "a": asks,
         "m": not fill.taker if fill else False,

@@ -9,8 +9,9 @@ import msgspec
 from trader.paper.contract import FUTURES
 from trader.paper.engine.model import Order
 from trader.paper.faces.binance import symbols
+from trader.paper.faces.binance.booktopics import book_ticker_row
 from trader.paper.faces.binance.streamnames import Stream
-from trader.paper.faces.binance.topics import TICKERS, Now, Row, book_ticker_row, force_row, mark_row
+from trader.paper.faces.binance.topics import TICKERS, Now, Row, force_row, mark_row
 from trader.paper.faces.topics import Topic as Paced
 from trader.paper.market import MarketEvent, MarketHub, MarketState, StatusChanged, SymbolAdded
 

@@ -10,6 +10,7 @@ Weights, order counts and codes are those of REST. There is no batch here, and n
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl
@@ -30,6 +31,8 @@ from trader.paper.faces.binance.sockets import Connection, SocketFace
 from trader.paper.faces.binance.weights import Verdict, rate_limits
 from trader.paper.faces.bitget.limits import VenueLimits
 from trader.paper.faults.wire import Wire
+
+log = logging.getLogger(__name__)
 
 PATH = "/ws-fapi/v1"
 #: Weight of a handshake.
@@ -69,11 +72,20 @@ class WsApiFace(SocketFace):
     def __init__(self, rest: RestFace, door: Door, limits: VenueLimits) -> None:
         super().__init__(door, limits)
         self.rest = rest
+        self.tasks: set[asyncio.Task[None]] = set()
+        """Requests on their way. One that has arrived is carried out, also when its client has gone."""
 
     def connection(
         self, request: web.Request, socket: web.WebSocketResponse, wire: Wire
     ) -> ApiConnection | None:
         return ApiConnection(self, socket, wire, request)
+
+    async def close(self) -> None:
+        await super().close()
+        for task in self.tasks:
+            task.cancel()
+        if self.tasks:
+            await asyncio.wait(self.tasks)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         verdict = self.rest.weights.take(request.remote, _HANDSHAKE)
@@ -103,6 +115,7 @@ class ApiConnection(Connection):
     ) -> None:
         super().__init__(house, socket, wire)
         self.rest = house.rest
+        self._all_tasks = house.tasks
         self._door = house.door
         self._remote = request.remote
         self._limits_shown = dict(parse_qsl(request.query_string)).get("returnRateLimits") != "false"
@@ -120,8 +133,7 @@ class ApiConnection(Connection):
         return
 
     def forget(self) -> None:
-        for task in self._tasks:
-            task.cancel()
+        return
 
     # a request
 
@@ -137,8 +149,9 @@ class ApiConnection(Connection):
         if len(self._tasks) >= _MOST_WAITING:
             await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
         task = asyncio.get_running_loop().create_task(self._serve(asked))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        for tasks in (self._tasks, self._all_tasks):
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
 
     def _read(self, body: bytes) -> Asked:
         try:
@@ -148,11 +161,7 @@ class ApiConnection(Connection):
         if not isinstance(message, dict):
             raise refusal(-1135)
         number, method, values = message.get("id"), message.get("method"), message.get("params")
-        if (
-            isinstance(number, bool)
-            or not isinstance(number, str | int | None)
-            or len(str(number)) > _LONGEST_ID
-        ):
+        if not _is_id(number):
             raise refusal(-1102, "id")
         if values is None:
             values = {}
@@ -189,6 +198,10 @@ class ApiConnection(Connection):
             return self._refused(asked, over.refused, over.verdict)
         except VenueRefusedError as refused:
             return self._refused(asked, refused)
+        except Exception:  # the border of one request: counted, logged, never without an answer
+            self._house.failures += 1
+            log.exception("a request failed; method=%s", asked.method[:40])
+            return self._refused(asked, refusal(-1000))
 
     async def _executed(self, asked: Asked) -> str:
         where = METHODS.get(asked.method)
@@ -275,6 +288,13 @@ class ApiConnection(Connection):
             for row in rate_limits(rest.weights, rest.orders)
             if (row["rateLimitType"], row["intervalNum"]) in counts
         ]
+
+
+def _is_id(value: object) -> bool:
+    """A short text, a whole number, or null."""
+    if isinstance(value, bool | wsauth.Written):
+        return False
+    return isinstance(value, str | int | None) and len(str(value)) <= _LONGEST_ID
 
 
 class _OverLimitError(Exception):

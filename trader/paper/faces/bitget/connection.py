@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Protocol
 
@@ -53,6 +54,8 @@ class House(Protocol):
     engine: Engine
     door: Door
     limits: VenueLimits
+    work: set[asyncio.Task[None]]
+    """Requests under way, of all connections."""
 
     def count_drop(self) -> None:
         """A message was thrown away."""
@@ -80,7 +83,7 @@ class Connection:
         self.account: Account | None = None
         self._socket = socket
         self._wire = wire
-        self._name = f"{id(self):016x}"
+        self._name = secrets.token_hex(8)
         self._faults = house.door.faults
         self._line = Line(self._faults, wire.reset, self.deafen)
         self._public: dict[TopicKey, None] = {}
@@ -267,10 +270,12 @@ class Connection:
             await asyncio.wait(self._work, return_when=asyncio.FIRST_COMPLETED)
         task = asyncio.get_running_loop().create_task(self._serve(requests))
         self._work.add(task)
+        self.house.work.add(task)
         task.add_done_callback(self._served)
 
     def _served(self, task: asyncio.Task[None]) -> None:
         self._work.discard(task)
+        self.house.work.discard(task)
         if not task.cancelled() and task.exception() is not None:
             log.error("a request over a websocket failed", exc_info=task.exception())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import Counter
 
@@ -38,6 +39,7 @@ class WsFace:
         self._addresses: Counter[str | None] = Counter()
         self.connections: dict[Connection, None] = {}
         self.private: dict[int, dict[Connection, None]] = {}
+        self.work: set[asyncio.Task[None]] = set()
         self.dropped = 0
         self.failures = 0
         self.engine.listen(self._on_stored)
@@ -79,6 +81,10 @@ class WsFace:
     async def close(self) -> None:
         for connection in list(self.connections):
             await connection.hang_up(WSCloseCode.GOING_AWAY)
+        for task in self.work:
+            task.cancel()
+        if self.work:
+            await asyncio.wait(self.work)
 
     def count_drop(self) -> None:
         self.dropped += 1

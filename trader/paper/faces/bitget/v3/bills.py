@@ -50,7 +50,7 @@ def records(call: Call) -> object:
     """Newest first. Deposits belong to no product: they are in ``OTHER``."""
     params, found, asked = call.params, category(call.params), page(call)
     wanted = _Wanted(found, params.text("coin").upper(), params.text("type").upper(), asked.symbol)
-    asked = msgspec.structs.replace(asked, symbol="", order_id=0)
+    asked = msgspec.structs.replace(asked, symbol="")
     shown: list[tuple[int, Row]] = []
     if found in (Category.FUTURES, Category.OTHER):
         shown += _of_contracts(call, asked, wanted)

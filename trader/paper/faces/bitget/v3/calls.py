@@ -105,7 +105,7 @@ def which(params: Params) -> tuple[int, str]:
 
 
 def page(call: Call) -> Query:
-    """limit, cursor, startTime, endTime, symbol, orderId. At most 30 days in one, 90 days back."""
+    """limit, cursor, startTime, endTime, symbol. At most 30 days in one, 90 days back."""
     params = call.params
     limit = params.integer("limit", _MOST_IN_PAGE)
     since, until = params.integer("startTime"), params.integer("endTime")
@@ -118,7 +118,6 @@ def page(call: Call) -> Query:
     oldest = call.engine.core.now_ns - _KEPT_DAYS * _DAY_MS * MILLISECOND
     return Query(
         symbol=params.text("symbol").upper(),
-        order_id=params.number("orderId"),
         before=params.number("cursor"),
         since_ns=max(since * MILLISECOND, oldest, 0),
         until_ns=until and until * MILLISECOND + MILLISECOND - 1,  # all of its last millisecond

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from trader.paper.engine.batch import Query
 from trader.paper.engine.model import Order
 from trader.paper.engine.spot_batch import SpotQuery
@@ -86,7 +88,8 @@ def history(call: Call) -> object:
 
 @signed_get("trade/fills")
 def fills(call: Call) -> object:
-    found, asked = optional_category(call.params), page(call)
+    found = optional_category(call.params)
+    asked = msgspec.structs.replace(page(call), order_id=call.params.number("orderId"))
     shown: list[tuple[int, dict[str, object]]] = []
     if found in (None, Category.FUTURES):
         shown += [(fill.id, rows.fill(fill)) for fill in call.engine.fills(call.account, asked)]

@@ -81,6 +81,7 @@ def _common(state: MarketState, found: Category) -> Row:
         "status": _STATUS[state.status],
         "maintainTime": "",
         "symbolType": "crypto",
+        "isReality": "no",
         "launchTime": str(spec.open_time_ms),
     }
 
