@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -104,20 +105,29 @@ class Venue:
         return rows
 
 
-@pytest.fixture
-async def venue() -> AsyncIterator[Venue]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "trader.paper", "--port", "0", "--tape", "manual", "--accounts", "0", "--tls",
-        stdout=asyncio.subprocess.PIPE, cwd=Path(__file__).resolve().parents[3],
-    )  # fmt: skip
+@pytest.fixture(scope="module")
+def exchange() -> Iterator[dict[str, Any]]:
+    """What the paper exchange says of itself when it is ready."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "trader.paper", "--port", "0", "--tape", "manual", "--accounts", "0", "--tls"],
+        stdout=subprocess.PIPE,
+        cwd=Path(__file__).resolve().parents[3],
+    )
     assert process.stdout is not None
-    found = Venue(json.loads(await process.stdout.readline()))
+    yield json.loads(process.stdout.readline())
+    process.terminate()
+    process.wait()
+    process.stdout.close()
+
+
+@pytest.fixture
+async def venue(exchange: dict[str, Any]) -> AsyncIterator[Venue]:
+    """An account of its own for each test."""
+    found = Venue(exchange)
     found.warm.start()
     await found.open_account()
     yield found
     await found.warm.stop()
-    process.terminate()
-    await process.wait()
 
 
 class Listener:
