@@ -14,8 +14,6 @@ from kestrel import console, credentials, status
 from kestrel.database import transaction
 from shared import vault
 from shared.db import accounts, preferences, users
-from shared.domain.account import AccountKind, Mode
-from shared.domain.instrument import Venue
 from shared.errors import UsageError
 from shared.rules import preferences as rules
 from shared.settings import Settings, load
@@ -27,8 +25,8 @@ if TYPE_CHECKING:
 
 DEFAULT_BALANCE = "10000"
 LARGEST_BALANCE = Decimal(10) ** 12
-#: What an account is when nobody said and the exchange cannot be asked.
-DEFAULT_KINDS = {Venue.BITGET.value: AccountKind.CLASSIC.value, Venue.BINANCE.value: AccountKind.USDM.value}
+#: Kinds of accounts by exchange, the usual one first.
+KINDS = {"bitget": ("classic", "unified"), "binance": ("usdm",)}
 
 
 class NewAccount(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,7 +35,7 @@ class NewAccount(msgspec.Struct, frozen=True, kw_only=True):
     user: str
     venue: str
     kind: str | None
-    """None = what the key is."""
+    """None = what the key is, else the usual one."""
     mode: str
     label: str
     balance: str | None
@@ -84,17 +82,25 @@ def mode(*, paper: bool, live: bool) -> str:
     return "paper" if paper else "live"
 
 
+def kind_of(venue: str, wanted: str | None) -> str | None:
+    """The kind that was asked for, as far as the exchange has it."""
+    kinds = KINDS[venue]
+    if wanted is not None and wanted not in kinds:
+        raise UsageError(f"{venue} has no accounts of kind {wanted}: {', '.join(kinds)}")
+    return wanted
+
+
 def add_account(new: NewAccount) -> None:
     """Seal the keys to the trader and store them; a paper account is made on the exchange first."""
     settings = load()
     balance = _balance(new)
-    kind = new.kind or DEFAULT_KINDS[new.venue]
+    kind = new.kind or KINDS[new.venue][0]
     with transaction(settings) as session:
         # before anybody types a secret, or an account is made at the exchange
         _check_new(session, new, kind if balance is not None else new.kind)
     if balance is None:
-        held = credentials.read(new.secret_file)
-        kind = _kind_of_key(settings, new.venue, new.mode, new.kind, held) or kind
+        held = credentials.read(new.secret_file, passphrase=new.venue != "binance")
+        kind = _tried(settings, new.venue, new.mode, held, told=new.kind)
     else:
         held = _make_paper(settings, new, kind, balance)
     vault.ensure_keys(settings.home)
@@ -113,23 +119,6 @@ def add_account(new: NewAccount) -> None:
     console.line(f"account {account.id} added: {new.user}, {new.venue} {kind}, {new.mode}, {new.label}")
     if new.mode == "live":
         console.complain("live accounts trade only with KESTREL_LIVE=1, under `kestrel trade`")
-
-
-def _kind_of_key(
-    settings: Settings, venue: str, mode: str, told: str | None, held: Credentials
-) -> str | None:
-    """What the exchange says the key is, or None when it cannot be asked; people are told where they erred."""
-    if venue != Venue.BITGET.value:
-        return None
-    from kestrel import keykind
-
-    found, trouble = keykind.ask(settings, Mode(mode), held)
-    if found is None:
-        console.complain(f"which kind of account this key is for could not be asked: {trouble}")
-        return None
-    if told is not None and told != found.value:
-        console.complain(f"this key belongs to a {found.value} account, not to a {told} one: corrected")
-    return found.value
 
 
 def _check_new(session: Session, new: NewAccount, kind: str | None) -> None:
@@ -156,6 +145,15 @@ def _balance(new: NewAccount) -> Decimal | None:
     if not (balance.is_finite() and 0 < balance <= LARGEST_BALANCE):
         raise UsageError(f"--balance {new.balance!r} is wrong: it is an amount of USDT, for example 10000")
     return balance
+
+
+def _tried(
+    settings: Settings, venue: str, mode: str, held: Credentials, *, told: str | None, usual: str = ""
+) -> str:
+    """The kind of account that keys are for; they are tried where that can be done."""
+    from kestrel import probe
+
+    return probe.check(settings, venue, mode, held, told=told, usual=usual or KINDS[venue][0])
 
 
 def _make_paper(settings: Settings, new: NewAccount, kind: str, balance: Decimal) -> Credentials:
@@ -191,11 +189,12 @@ def set_account(
     settings = load()
     with transaction(settings) as session:
         known = accounts.get(session, account)  # before anybody types a secret
-    held = credentials.read(secret_file) if keys else None
+    kind_of(known.venue, kind)
+    held = credentials.read(secret_file, passphrase=known.venue != "binance") if keys else None
     if held is not None:
-        kind = _kind_of_key(settings, known.venue, known.mode, kind, held) or kind
+        kind = _tried(settings, known.venue, known.mode, held, told=kind, usual=known.kind)
     with transaction(settings) as session:
-        if kind is not None and kind != known.kind:
+        if kind is not None:
             accounts.set_kind(session, account, kind, actor=actor())
         if held is not None:
             public_key = vault.public_key(settings.home)
@@ -204,7 +203,7 @@ def set_account(
             accounts.set_state(session, account, state, reason, actor=actor())
     if held is not None:
         console.line(f"account {account} has new keys")
-    if kind is not None and kind != known.kind:
+    if kind not in (None, known.kind):
         console.line(f"account {account} is a {kind} account now")
     if state is not None:
         console.line(f"account {account} is {state}")

@@ -90,7 +90,7 @@ def accounts_add(
         Path | None,
         typer.Option(
             "--secret-file",
-            help="File with key, secret and passphrase (JSON, or NAME=VALUE lines); - reads stdin."
+            help="File with key, secret and (Bitget) passphrase (JSON, or NAME=VALUE lines); - reads stdin."
             " Without it they are asked for.",
         ),
     ] = None,
@@ -99,8 +99,8 @@ def accounts_add(
         KindName | None,
         typer.Option(
             "--kind",
-            help="Kind of the account. Without it the exchange is asked which kind the key is;"
-            " a new paper account at Bitget is a classic one.",
+            help="Kind of the account. Without it a key is what the exchange says; a new paper account is"
+            " classic, at Binance usdm.",
         ),
     ] = None,
     label: Annotated[str, typer.Option("--label", help="To tell two accounts apart.")] = "main",
@@ -112,7 +112,7 @@ def accounts_add(
         people.NewAccount(
             user=user,
             venue=venue.value,
-            kind=None if kind is None else kind.value,
+            kind=people.kind_of(venue.value, None if kind is None else kind.value),
             mode=people.mode(paper=paper, live=live),
             label=label,
             balance=balance,
