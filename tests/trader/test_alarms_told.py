@@ -30,7 +30,6 @@ def kinds(world: World, person: Person) -> list[tuple[str, bool]]:
 
 def test_each_trouble_ends_in_one_clear_message_and_the_right_state(world: World, tmp_path: Path) -> None:
     world.symbol("NEWUSDT", "2.5")
-    world.symbol("BTCUSDT", "50000")
     closed = world.person("anna", leverage="5", take_profit="100")
     reduced = world.person("ben", kind="unified", leverage="5", take_profit="100")
     liquidated = world.person("carl", leverage="20", take_profit="100")
@@ -70,7 +69,6 @@ def test_each_trouble_ends_in_one_clear_message_and_the_right_state(world: World
     for person in (closed, reduced, liquidated, unharmed):
         world.filled(person)
     eventually(lambda: kinds(world, powerless) == [("key", False)], 10, "no permission is told")
-    eventually(lambda: "NEWUSDT" in str(world.rows("select * from positions")), 10, "positions are read")
     eventually(
         lambda: len(world.rows("select 1 from positions where take_profit_price is not null")) == 4,
         10,
