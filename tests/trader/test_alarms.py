@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -91,7 +92,7 @@ def test_no_storm_no_double_and_the_last_word_is_true(actions: list[tuple[Any, .
             mine = [r for r in desk.written if (r.account_id, r.kind) == place]
             assert [r.over for r in mine] == [bool(n % 2) for n in range(len(mine))]  # begin, end, begin, …
             begun = [r.ns for r in mine if not r.over]
-            assert all(b - a >= alarms.QUIET_NS for a, b in zip(begun, begun[1:], strict=False))
+            assert all(b - a >= alarms.QUIET_NS for a, b in pairwise(begun))
             assert bool(mine and not mine[-1].over) is bool(text)
 
 

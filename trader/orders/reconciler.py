@@ -28,6 +28,8 @@ log = structlog.get_logger(__name__)
 
 #: Seconds from one reading to the next when the venue's limits bear it.
 BEAT_S = 30.0
+#: The same while a second writer's orders rest.
+RIVAL_S = 5.0
 #: An order this young may not be listed yet, or not any more.
 YOUNG_NS = 5 * clock.SECOND
 #: Orders asked about one by one after a reading; the others wait for the next.
@@ -82,7 +84,9 @@ class Reconciler:
                 self.last_error = str(error) or type(error).__name__
                 log.info("reconciler.failed", account=self._lane.account.id, reason=self.last_error)
             try:
-                async with asyncio.timeout(self._lane.stretched_s(self._every_s)):
+                # The end of a second writer is noticed sooner than its beginning: entries wait for it.
+                every_s = min(self._every_s, RIVAL_S) if self._lane.rival else self._every_s
+                async with asyncio.timeout(self._lane.stretched_s(every_s)):
                     await self._wake.wait()
             except TimeoutError:
                 pass
