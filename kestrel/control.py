@@ -12,6 +12,8 @@ import msgspec
 from shared.errors import ProtocolError, StartError, VenueRefusedError
 
 TIMEOUT_S = 5.0
+#: How the exchange calls kinds of accounts that have another name here.
+_KINDS = {"usdm": "binance"}
 T = TypeVar("T")
 
 
@@ -64,7 +66,7 @@ class Control:
         await self._client.aclose()
 
     async def create_account(self, balance: Decimal, label: str, kind: str = "classic") -> PaperAccount:
-        body = {"kind": kind, "balance": str(balance), "label": label}
+        body = {"kind": _KINDS.get(kind, kind), "balance": str(balance), "label": label}
         return _typed(await self._call("POST", "/control/accounts", body), PaperAccount)
 
     async def ledger(self, account: str | int) -> list[LedgerEntry]:

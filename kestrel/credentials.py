@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 MOST_BYTES = 64 * 1024
 FORM = 'JSON like {"key": "...", "secret": "...", "passphrase": "..."}, or lines KEY=..., SECRET=..., PASSPHRASE=...'
 _NAMES = ("key", "secret", "passphrase")
+#: What names in a file may begin with.
+_VENUES = ("bitget_", "binance_")
 _ALIASES = {
     "apikey": "key",
     "api_key": "key",
@@ -29,10 +31,13 @@ _ALIASES = {
 }
 
 
-def read(source: Path | None) -> Credentials:
-    """From the file, from stdin for ``-``, else asked for at the terminal without echo."""
+def read(source: Path | None, *, passphrase: bool = True) -> Credentials:
+    """From the file, from stdin for ``-``, else asked for at the terminal without echo.
+
+    ``passphrase``: whether the exchange gives one out with its keys.
+    """
     if source is None:
-        return _ask()
+        return _ask(passphrase=passphrase)
     if str(source) == "-":
         return parse(sys.stdin.read(MOST_BYTES + 1), "stdin")
     path = source.expanduser()
@@ -61,7 +66,9 @@ def parse(text: str, where: str) -> Credentials:
         raise UsageError(f"{where} cannot be understood: it takes {FORM}")
     found: dict[str, str] = {}
     for name, value in fields.items():
-        plain = name.strip().lower().rpartition("bitget_")[2].replace("-", "_")
+        plain = name.strip().lower().replace("-", "_")
+        for venue in _VENUES:
+            plain = plain.rpartition(venue)[2]
         found[_ALIASES.get(plain, plain)] = value.strip()
     missing = [name for name in _NAMES[:2] if not found.get(name)]
     if missing:
@@ -92,7 +99,7 @@ def _lines(text: str) -> dict[str, str] | None:
     return fields
 
 
-def _ask() -> Credentials:
+def _ask(*, passphrase: bool) -> Credentials:
     from shared.vault import Credentials
 
     if not sys.stdin.isatty():
@@ -101,7 +108,9 @@ def _ask() -> Credentials:
         )
     key = typer.prompt("API key", hide_input=True)
     secret = typer.prompt("API secret", hide_input=True)
-    passphrase = typer.prompt(
-        "Passphrase (empty if there is none)", hide_input=True, default="", show_default=False
-    )
-    return Credentials(key=key.strip(), secret=secret.strip(), passphrase=passphrase.strip())
+    words = ""
+    if passphrase:
+        words = typer.prompt(
+            "Passphrase (empty if there is none)", hide_input=True, default="", show_default=False
+        )
+    return Credentials(key=key.strip(), secret=secret.strip(), passphrase=words.strip())

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 DEFAULT_BALANCE = "10000"
 LARGEST_BALANCE = Decimal(10) ** 12
+#: Kinds of accounts by exchange, the usual one first.
+KINDS = {"bitget": ("classic", "unified"), "binance": ("usdm",)}
 
 
 class NewAccount(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,7 +34,8 @@ class NewAccount(msgspec.Struct, frozen=True, kw_only=True):
 
     user: str
     venue: str
-    kind: str
+    kind: str | None
+    """None = what the key is, else the usual one."""
     mode: str
     label: str
     balance: str | None
@@ -79,37 +82,52 @@ def mode(*, paper: bool, live: bool) -> str:
     return "paper" if paper else "live"
 
 
+def kind_of(venue: str, wanted: str | None) -> str | None:
+    """The kind that was asked for, as far as the exchange has it."""
+    kinds = KINDS[venue]
+    if wanted is not None and wanted not in kinds:
+        raise UsageError(f"{venue} has no accounts of kind {wanted}: {', '.join(kinds)}")
+    return wanted
+
+
 def add_account(new: NewAccount) -> None:
     """Seal the keys to the trader and store them; a paper account is made on the exchange first."""
     settings = load()
     balance = _balance(new)
+    kind = new.kind or KINDS[new.venue][0]
     with transaction(settings) as session:
-        _check_new(session, new)  # before anybody types a secret, or an account is made at the exchange
-    held = credentials.read(new.secret_file) if balance is None else _make_paper(settings, new, balance)
+        # before anybody types a secret, or an account is made at the exchange
+        _check_new(session, new, kind if balance is not None else new.kind)
+    if balance is None:
+        held = credentials.read(new.secret_file, passphrase=new.venue != "binance")
+        kind = _tried(settings, new.venue, new.mode, held, told=new.kind)
+    else:
+        held = _make_paper(settings, new, kind, balance)
     vault.ensure_keys(settings.home)
     with transaction(settings) as session:
         account = accounts.add(
             session,
             new.user,
             venue=new.venue,
-            kind=new.kind,
+            kind=kind,
             mode=new.mode,
             label=new.label,
             credentials=held,
             public_key=vault.public_key(settings.home),
             actor=actor(),
         )
-    console.line(f"account {account.id} added: {new.user}, {new.venue} {new.kind}, {new.mode}, {new.label}")
+    console.line(f"account {account.id} added: {new.user}, {new.venue} {kind}, {new.mode}, {new.label}")
     if new.mode == "live":
         console.complain("live accounts trade only with KESTREL_LIVE=1, under `kestrel trade`")
 
 
-def _check_new(session: Session, new: NewAccount) -> None:
-    wanted = (new.venue, new.kind, new.mode, new.label)
+def _check_new(session: Session, new: NewAccount, kind: str | None) -> None:
+    """Refuse a user who is not there, and a label that is taken; of what kind a key is may turn out later."""
+    wanted = (new.venue, kind, new.mode, new.label)
     for known in accounts.list_all(session, new.user):
         if (known.venue, known.kind, known.mode, known.label) == wanted:
             raise UsageError(
-                f"{new.user} has a {new.mode} account {new.label!r} at {new.venue} {new.kind} already:"
+                f"{new.user} has a {new.mode} account {new.label!r} at {new.venue} {kind} already:"
                 " give another --label"
             )
 
@@ -129,12 +147,21 @@ def _balance(new: NewAccount) -> Decimal | None:
     return balance
 
 
-def _make_paper(settings: Settings, new: NewAccount, balance: Decimal) -> Credentials:
+def _tried(
+    settings: Settings, venue: str, mode: str, held: Credentials, *, told: str | None, usual: str = ""
+) -> str:
+    """The kind of account that keys are for; they are tried where that can be done."""
+    from kestrel import probe
+
+    return probe.check(settings, venue, mode, held, told=told, usual=usual or KINDS[venue][0])
+
+
+def _make_paper(settings: Settings, new: NewAccount, kind: str, balance: Decimal) -> Credentials:
     from kestrel.control import Control
 
     async def make() -> Credentials:
         async with Control(status.paper_url(settings)) as control:
-            made = await control.create_account(balance, f"{new.user}/{new.label}", new.kind)
+            made = await control.create_account(balance, f"{new.user}/{new.label}", kind)
         return vault.Credentials(key=made.key, secret=made.secret, passphrase=made.passphrase)
 
     return asyncio.run(make())
@@ -152,16 +179,23 @@ def list_accounts(user: str | None, *, as_json: bool) -> None:
 
 
 def set_account(
-    account: int, *, state: str | None, reason: str, keys: bool, secret_file: Path | None
+    account: int, *, state: str | None, reason: str, kind: str | None, keys: bool, secret_file: Path | None
 ) -> None:
-    """Change an account's state, its API keys, or both in one transaction."""
-    if state is None and not keys:
-        raise UsageError("say what to change: --state armed|paused|disabled, or --keys for new API keys")
+    """Change an account's state, its API keys, its kind, or all in one transaction."""
+    if state is None and kind is None and not keys:
+        raise UsageError(
+            "say what to change: --state armed|paused|disabled, --keys for new API keys, or --kind"
+        )
     settings = load()
     with transaction(settings) as session:
-        accounts.get(session, account)  # before anybody types a secret
-    held = credentials.read(secret_file) if keys else None
+        known = accounts.get(session, account)  # before anybody types a secret
+    kind_of(known.venue, kind)
+    held = credentials.read(secret_file, passphrase=known.venue != "binance") if keys else None
+    if held is not None:
+        kind = _tried(settings, known.venue, known.mode, held, told=kind, usual=known.kind)
     with transaction(settings) as session:
+        if kind is not None:
+            accounts.set_kind(session, account, kind, actor=actor())
         if held is not None:
             public_key = vault.public_key(settings.home)
             accounts.set_credentials(session, account, held, public_key, actor=actor())
@@ -169,6 +203,8 @@ def set_account(
             accounts.set_state(session, account, state, reason, actor=actor())
     if held is not None:
         console.line(f"account {account} has new keys")
+    if kind not in (None, known.kind):
+        console.line(f"account {account} is a {kind} account now")
     if state is not None:
         console.line(f"account {account} is {state}")
 

@@ -134,6 +134,13 @@ class BitgetSettings(Section):
     )
 
 
+class BinanceSettings(Section):
+    rest_url: HttpUrl = Field("https://fapi.binance.com", description="URL: REST host for live accounts")
+    ws_url: StreamUrl = Field(
+        "wss://fstream.binance.com", description="URL: websocket host, for prices and for private events"
+    )
+
+
 class UpbitSettings(Section):
     hosts: Annotated[list[HttpUrl], BeforeValidator(_list)] = Field(
         ["https://pub-info.upbit.com", "https://api-manager.upbit.com"],
@@ -248,6 +255,7 @@ class Settings(BaseSettings):
     exchange: ExchangeSettings = ExchangeSettings()
     paper: PaperSettings = PaperSettings()
     bitget: BitgetSettings = BitgetSettings()
+    binance: BinanceSettings = BinanceSettings()
     upbit: UpbitSettings = UpbitSettings()
     trader: TraderSettings = TraderSettings()
     database: DatabaseSettings = DatabaseSettings()

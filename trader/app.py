@@ -25,17 +25,16 @@ import uvloop
 from shared import clock, installation, logs
 from shared.db import embedded
 from shared.domain.account import Mode
+from shared.domain.instrument import Venue
 from shared.errors import KestrelError, StartError
 from shared.settings import Settings
 from shared.vault import TraderKeys
-from trader import ops, status, warmstart
-from trader.desk import Desk, Host
+from trader import hosts, ops, status, warmstart
+from trader.desk import Desk
 from trader.directory import Directory, Member
 from trader.lease import Leases
 from trader.listings.detector import Detector
 from trader.listings.upbit import UpbitSource
-from trader.net.http import Origin
-from trader.net.tls import client_context
 from trader.orders import takeover
 from trader.orders.gateway import Gateway
 from trader.orders.journal import Entry, Journal
@@ -69,6 +68,7 @@ class Trader:
         self._started_ns = clock.now_ns()
         self._tasks: list[asyncio.Task[None]] = []
         self._stop = asyncio.Event()
+        self._running = False
         self._order_news = asyncio.Event()
         self._gained = asyncio.Event()
         self._admitted = asyncio.Event()
@@ -115,40 +115,29 @@ class Trader:
             attach_from=Decimal(str(settings.trader.take_profit_attach)),
             patience_s=PATIENCE_S,
         )
-        self.desks = {mode: self._desk(mode, host, prefix) for mode, host in self._hosts().items()}
-        self.sniper.desks = list(self.desks.values())
+        self._prefix = prefix
+        self._hosts = hosts.of(settings, live=settings.live)
+        self.desks: dict[hosts.Place, Desk] = {}
+        for place in self._hosts:
+            if place[1] is Venue.BITGET:
+                self._open_desk(place)
         self.directory = Directory(url, keys, self._members)
         self.upbit = UpbitSource(settings.upbit.hosts, settings.upbit.poll_s, self._page)
         self.health = ops.HealthServer(self._health)
 
-    def _hosts(self) -> dict[Mode, Host]:
-        paper = self.settings.paper
-        secure = Origin.parse(paper.url).secure
-        ws = f"{'wss' if secure else 'ws'}://{Origin.parse(paper.url).authority}"
-        hosts = {
-            Mode.PAPER: Host(
-                rest_url=paper.url,
-                ws_public_url=f"{ws}/v2/ws/public",
-                ws_private_url=f"{ws}/v2/ws/private",
-                ws_v3_private_url=f"{ws}/v3/ws/private",
-                ssl_context=client_context(paper.ca_file) if secure else None,
-            )
-        }
-        if self.settings.live:
-            bitget = self.settings.bitget
-            hosts[Mode.LIVE] = Host(
-                rest_url=bitget.rest_url,
-                ws_public_url=bitget.ws_public_url,
-                ws_private_url=bitget.ws_private_url,
-                ws_v3_private_url=bitget.ws_v3_private_url,
-                ssl_context=client_context(),
-            )
-        return hosts
+    def _open_desk(self, place: hosts.Place) -> Desk:
+        """A floor for one mode at one venue; it works from now on, or once the trader does."""
+        desk = self.desks[place] = self._desk(*place, self._hosts[place], self._prefix)
+        self.sniper.desks.append(desk)
+        if self._running:
+            self._spawn(f"desk {place[0].value} {place[1].value}", desk.run)
+        return desk
 
-    def _desk(self, mode: Mode, host: Host, prefix: str) -> Desk:
+    def _desk(self, mode: Mode, venue: Venue, host: hosts.Host, prefix: str) -> Desk:
         trader = self.settings.trader
         return Desk(
             mode,
+            venue,
             host,
             self.tracker,
             self.gateway,
@@ -187,6 +176,10 @@ class Trader:
         if mine.keys() - self._taken_over:
             self._gained.set()
         ours = {key: each for key, each in mine.items() if key in self._taken_over}
+        for member in ours.values():
+            place = (member.account.mode, member.account.venue)
+            if place in self._hosts and place not in self.desks:
+                self._open_desk(place)
         for desk in self.desks.values():
             desk.accept(ours)
 
@@ -240,8 +233,9 @@ class Trader:
         self._spawn("directory", self.directory.run)
         self._spawn("takeover", self._take_over)
         self._lease_task = asyncio.create_task(self._guard("leases", self.leases.run), name="leases")
-        for mode, desk in self.desks.items():
-            self._spawn(f"desk {mode.value}", desk.run)
+        self._running = True
+        for (mode, venue), desk in self.desks.items():
+            self._spawn(f"desk {mode.value} {venue.value}", desk.run)
         try:
             await self._until_stop(self._arm())
             await self._stop.wait()
@@ -332,7 +326,8 @@ class Trader:
                     if desk.members:
                         await desk.market.loaded.wait()
         except TimeoutError:
-            log.warning("trader.market_away", desks=[m.value for m, d in self.desks.items() if not d.ready])
+            away = [f"{desk.mode.value} {desk.venue.value}" for desk in self.desks.values() if not desk.ready]
+            log.warning("trader.market_away", desks=away)
 
     def _spin(self) -> None:
         """Never let the loop sleep: for a core of its own."""

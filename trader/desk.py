@@ -1,18 +1,17 @@
-"""One mode's trading floor: the market data of its host and the accounts that trade there."""
+"""The trading floor of one mode at one venue: the market data of its host and the accounts that trade there."""
 
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Awaitable, Callable
 
-import msgspec
 import structlog
 
-from shared.domain.account import AccountKind, Mode
+from shared.domain.account import Mode
 from shared.domain.instrument import Instrument, Venue
 from shared.errors import RefusedError
 from trader.directory import Member
+from trader.hosts import Host
 from trader.lane import Lane
 from trader.market import MarketData, MarketHost
 from trader.member import ActiveMember
@@ -22,7 +21,7 @@ from trader.orders.gateway import Gateway
 from trader.orders.reconciler import Recall
 from trader.orders.tracker import Tracker
 from trader.positions.rows import AccountSnapshot, Held
-from trader.venues.registry import DIALECTS
+from trader.venues.registry import DIALECTS, PUBLIC_SIDES
 
 log = structlog.get_logger(__name__)
 
@@ -31,27 +30,13 @@ READY_LOOK_S = 0.2
 RELEASE_S = 2.0
 
 
-class Host(msgspec.Struct, frozen=True):
-    """Where a desk trades."""
-
-    rest_url: str
-    ws_public_url: str
-    ws_private_url: str
-    ws_v3_private_url: str = ""
-    """The private websocket of unified accounts."""
-    ssl_context: ssl.SSLContext | None = None
-
-    def private_url(self, kind: AccountKind) -> str:
-        """Where accounts of this kind hear their events."""
-        return self.ws_v3_private_url if kind is AccountKind.UNIFIED else self.ws_private_url
-
-
 class Desk:
     """Accounts come and go with the directory; each change touches only the accounts it is about."""
 
     def __init__(
         self,
         mode: Mode,
+        venue: Venue,
         host: Host,
         tracker: Tracker,
         gateway: Gateway,
@@ -67,6 +52,7 @@ class Desk:
         recall_orders: Recall,
     ) -> None:
         self.mode = mode
+        self.venue = venue
         self._host = host
         self._tracker = tracker
         self._gateway = gateway
@@ -80,6 +66,7 @@ class Desk:
         self._recall = recall
         self._recall_orders = recall_orders
         self.market = MarketData(
+            PUBLIC_SIDES[venue](),
             MarketHost(host.rest_url, host.ws_public_url, host.ssl_context),
             refresh_s=instruments_s,
             on_instruments=self._instruments,
@@ -89,13 +76,7 @@ class Desk:
 
     def accept(self, members: dict[int, Member]) -> None:
         """Bring the floor in line with the directory."""
-        mine = {
-            account_id: member
-            for account_id, member in members.items()
-            if member.account.mode is self.mode
-            and member.account.venue is Venue.BITGET
-            and (member.account.venue, member.account.kind) in DIALECTS
-        }
+        mine = {account_id: member for account_id, member in members.items() if self.serves(member)}
         for account_id in list(self.members):
             active = self.members[account_id]
             wanted, present = mine.get(account_id), active.lane.member
@@ -108,6 +89,12 @@ class Desk:
                 member.leaving and not self._tracker.unfinished(account_id)
             ):
                 self._join(member)
+
+    def serves(self, member: Member) -> bool:
+        """Whether the account trades here, in a dialect that is spoken."""
+        account = member.account
+        here = account.mode is self.mode and account.venue is self.venue
+        return here and (account.venue, account.kind) in DIALECTS
 
     def release(self) -> None:
         """Let go of leaving accounts of which nothing is open or unprotected any more."""
@@ -147,7 +134,9 @@ class Desk:
         )
         self.members[member.account.id] = active
         active.start()
-        log.info("desk.account_joined", account=member.account.id, mode=self.mode.value)
+        log.info(
+            "desk.account_joined", account=member.account.id, mode=self.mode.value, venue=self.venue.value
+        )
 
     def _leave(self, account_id: int) -> None:
         active = self.members.pop(account_id)

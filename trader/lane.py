@@ -55,6 +55,7 @@ class Lane:
         """How many accounts ask the same host from this address."""
         self._lock = asyncio.Lock()
         self._next_free: dict[str, float] = {}
+        self._rest_until = 0.0
         name = f"account {member.account.id}"
         ping = self.dialect.public(self.dialect.keepalive, origin.authority)
         self.hot, self.slow = (
@@ -112,19 +113,28 @@ class Lane:
         return None
 
     async def ask(self, call: Call) -> Response:
-        """Send a question and wait for its answer, within the venue's pace for its endpoint.
+        """Send a question and wait for its answer, within the venue's pace and limits.
 
         Raises ``NotSentError`` or ``OutcomeUnknownError``.
         """
         path = call.path.partition("?")[0]
         loop = asyncio.get_running_loop()
-        start = max(loop.time(), self._next_free.get(path, 0.0))
+        start = max(loop.time(), self._rest_until, self._next_free.get(path, 0.0))
         self._next_free[path] = start + self.dialect.pace_s(call)
         if start > loop.time():
             await asyncio.sleep(start - loop.time())
         async with self._lock:
             await self.slow.wait_ready(self.timeout_s)
-            return await self.slow.request(self.signer.request(call, clock.now_ms()), self.timeout_s)
+            answer = await self.slow.request(self.signer.request(call, clock.now_ms()), self.timeout_s)
+        self.heard(answer)
+        return answer
+
+    def heard(self, answer: Response) -> None:
+        """Let questions wait when the venue says that too much was asked of it. Orders never wait."""
+        rest_s = self.dialect.rest_s(answer)
+        if rest_s:
+            log.warning("lane.rests", account=self.account.id, status=answer.status, seconds=rest_s)
+            self._rest_until = max(self._rest_until, asyncio.get_running_loop().time() + rest_s)
 
     def stretched_s(self, beat_s: float) -> float:
         """A beat of readings that leaves room for all accounts within the venue's limit for one address."""

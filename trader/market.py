@@ -17,16 +17,14 @@ import structlog
 from shared import clock
 from shared.domain.instrument import Instrument, InstrumentStatus
 from shared.errors import KestrelError
-from trader.net.feed import Heard, Liveness
-from trader.net.http import Origin, WarmConnection
+from trader.net.feed import Heard
+from trader.net.http import Origin, Response, WarmConnection
 from trader.net.stream import Stream
-from trader.venues import bitget
 from trader.venues.model import Call, Price
+from trader.venues.public import PublicSide
 
 log = structlog.get_logger(__name__)
 
-#: Channels per websocket connection; the venue advises fewer than 50 and admits 1000.
-PER_STREAM = 48
 #: A price this young is usable; REST reads renew those whose stream has nothing to say.
 YOUNG_S = 10.0
 MAX_PAUSE_S = 10.0
@@ -41,7 +39,7 @@ class _Feed(msgspec.Struct):
 
 
 class MarketHost(msgspec.Struct, frozen=True):
-    """Where market data comes from."""
+    """Where market data comes from. ``ws_url`` is what the venue's own path for prices is added to."""
 
     rest_url: str
     ws_url: str
@@ -52,9 +50,15 @@ class MarketData:
     """The tradable perpetuals of one host. ``on_instruments`` gets the new and changed ones."""
 
     def __init__(
-        self, host: MarketHost, *, refresh_s: float, on_instruments: Callable[[list[Instrument]], None]
+        self,
+        venue: PublicSide,
+        host: MarketHost,
+        *,
+        refresh_s: float,
+        on_instruments: Callable[[list[Instrument]], None],
     ) -> None:
         self.origin = Origin.parse(host.rest_url)
+        self.venue = venue
         self._host = host
         self._refresh_s = refresh_s
         self._on_instruments = on_instruments
@@ -66,6 +70,7 @@ class MarketData:
         self.instruments: dict[str, Instrument] = {}
         self.by_coin: dict[str, Instrument] = {}
         self.prices: dict[str, Price] = {}
+        self._leverages: dict[str, int] = {}
         self._received: dict[str, int] = {}
         self._feed_of: dict[str, _Feed] = {}
         self.loaded = asyncio.Event()
@@ -91,19 +96,15 @@ class MarketData:
         finally:
             await asyncio.gather(self._connection.stop(), *(feed.stream.stop() for feed in self._feeds))
 
-    async def _ask(self, call: Call) -> tuple[bytes, int]:
+    async def _ask(self, call: Call) -> Response:
         await self._connection.wait_warm(_TIMEOUT_S)
-        answer = await self._connection.request(bitget.public(call, self.origin.authority), _TIMEOUT_S)
-        return answer.body, answer.status
+        return await self._connection.request(self.venue.request(call, self.origin.authority), _TIMEOUT_S)
 
     async def _refresh(self) -> None:
-        contracts = bitget.parse_contracts(*await self._ask(bitget.contracts()))
-        prices, problems = bitget.parse_tickers(*await self._ask(bitget.tickers()))
+        contracts = await self.venue.contracts(self._ask)
+        prices, problems = await self.venue.prices(self._ask)
         self.problems = [*contracts.problems, *problems][:50]
-        instruments = {instrument.symbol: instrument for instrument in contracts.instruments}
-        changed = [new for symbol, new in instruments.items() if self.instruments.get(symbol) != new]
-        self.instruments = instruments
-        self.by_coin = self._by_coin()
+        changed = self._take(contracts.instruments)
         now = clock.now_ns()
         for price in prices:
             before = self.prices.get(price.symbol)
@@ -114,6 +115,30 @@ class MarketData:
         if changed:
             self._on_instruments(changed)
         self.loaded.set()
+
+    def _take(self, instruments: list[Instrument]) -> list[Instrument]:
+        """The instruments are these now; returns what is new or changed."""
+        found = {instrument.symbol: self._limited(instrument) for instrument in instruments}
+        changed = [new for symbol, new in found.items() if self.instruments.get(symbol) != new]
+        self.instruments = found
+        self.by_coin = self._by_coin()
+        return changed
+
+    def _limited(self, instrument: Instrument) -> Instrument:
+        leverage = self._leverages.get(instrument.symbol, instrument.max_leverage)
+        if leverage == instrument.max_leverage:
+            return instrument
+        return msgspec.structs.replace(instrument, max_leverage=leverage)
+
+    def knows_leverage(self, symbol: str) -> bool:
+        """Whether the largest leverage of an instrument is known, not only what the venue allows at all."""
+        return self.venue.tells_leverage or symbol in self._leverages
+
+    def learn_leverages(self, leverages: dict[str, int]) -> None:
+        """Take over what an account was told of the largest leverages."""
+        self._leverages |= leverages
+        if changed := self._take(list(self.instruments.values())):
+            self._on_instruments(changed)
 
     def _by_coin(self) -> dict[str, Instrument]:
         """The instrument of each coin: one that trades before others, one coin per unit before a thousand."""
@@ -129,11 +154,11 @@ class MarketData:
     def _subscribe(self, symbols: list[str]) -> None:
         while symbols:
             feed = self._feeds[-1] if self._feeds else None
-            if feed is None or len(feed.symbols) >= PER_STREAM:
+            if feed is None or len(feed.symbols) >= self.venue.per_stream:
                 feed = self._open_feed()
-            room = PER_STREAM - len(feed.symbols)
+            room = self.venue.per_stream - len(feed.symbols)
             batch, symbols = symbols[:room], symbols[room:]
-            for subscription in bitget.subscriptions("ticker", batch):
+            for subscription in self.venue.subscriptions(batch):
                 feed.stream.subscribe(subscription)
             for symbol in batch:
                 feed.symbols.add(symbol)
@@ -141,9 +166,10 @@ class MarketData:
 
     def _open_feed(self) -> _Feed:
         stream = Stream(
-            self._host.ws_url,
+            self._host.ws_url + self.venue.path,
             on_message=self._heard,
-            channels={"ticker": Liveness(first_s=15.0)},
+            channels=self.venue.channels,
+            ping=self.venue.ping,
             ssl_context=self._host.ssl_context,
             name=f"prices {len(self._feeds) + 1}",
         )
@@ -153,12 +179,11 @@ class MarketData:
         return feed
 
     def _heard(self, message: memoryview, received_ns: int) -> Heard | str | None:
-        event = bitget.parse_push(message)
-        if isinstance(event, bitget.Ticker):
-            for price in event.prices:
-                self.prices[price.symbol] = price
-                self._received[price.symbol] = received_ns
-        return event.heard
+        quotes = self.venue.parse(message, self.prices)
+        for price in quotes.prices:
+            self.prices[price.symbol] = price
+            self._received[price.symbol] = received_ns
+        return quotes.heard
 
     def ask_price(self, symbol: str, now_ns: int) -> Price | None:
         """The price to enter at, or None when there is none that can be trusted now."""

@@ -69,7 +69,8 @@ class Preparation:
 
     def wanted(self, instrument: Instrument) -> int:
         """The leverage this account uses on an instrument: its own choice, clamped to the symbol's."""
-        return min(self._lane.member.listing.leverage, instrument.max_leverage)
+        now = self._market.instruments.get(instrument.symbol, instrument)
+        return min(self._lane.member.listing.leverage, now.max_leverage)
 
     def ready_for(self, instrument: Instrument) -> bool:
         """Whether an entry on it needs nothing but the order."""
@@ -77,6 +78,7 @@ class Preparation:
 
     async def _pass(self) -> None:
         await self._read_mode()
+        await self._read_leverages()
         if self._held() is None:
             raise NotSentError("what this account holds is not known yet")
         for instrument in self._pending():
@@ -116,19 +118,27 @@ class Preparation:
         self._lane.report = report
         self._lane.position_mode = report.position_mode
 
+    async def _read_leverages(self) -> None:
+        """Which leverage each instrument allows, where only accounts are told it."""
+        market = self._market
+        if not all(map(market.knows_leverage, market.instruments)):
+            market.learn_leverages(await self._lane.dialect.leverage_limits(self._lane.ask))
+
     async def prepare(self, instrument: Instrument) -> None:
         """Set margin mode and leverage of one instrument, unless the account holds a position there.
 
         :meth:`ready_for` tells whether it worked; a refusal of this symbol raises nothing.
         """
-        symbol, leverage = instrument.symbol, self.wanted(instrument)
+        symbol = instrument.symbol
         mode, held = self._lane.position_mode, self._held()
         if mode is None or held is None:
             raise NotSentError("how this account holds positions is not known yet")
         if symbol in held:
             self._refused[symbol] = "held"
             return
-        venue = self._lane.dialect
+        if not self._market.knows_leverage(symbol):
+            await self._read_leverages()
+        venue, leverage = self._lane.dialect, self.wanted(instrument)
         for call in venue.settings(symbol, leverage, margin_mode=MarginMode.ISOLATED, position_mode=mode):
             try:
                 answer = await self._lane.ask(call)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from decimal import Decimal
 
+import msgspec
 import structlog
 
 from shared import clock
@@ -27,7 +28,7 @@ from trader.member import ActiveMember
 from trader.orders import records
 from trader.orders.gateway import Gateway
 from trader.orders.journal import Journal
-from trader.venues.model import Call, MarginMode, PositionMode
+from trader.venues.model import Call, MarginMode, PositionMode, Price
 
 log = structlog.get_logger(__name__)
 
@@ -163,7 +164,8 @@ class Sniper:
             # The account may have changed meanwhile: it is looked up again.
             now = desk.members.get(member.lane.account.id, member)
             if now.preparation.ready_for(instrument) and now.lane.member.armed and self.enabled:
-                self._send(desk, now, instrument, decision, coin)
+                newest = desk.market.instruments.get(instrument.symbol, instrument)
+                self._send(desk, now, newest, decision, coin)
                 return
             text = f"leverage of {instrument.symbol} could not be set: {reason}"
             self._deny(now, instrument, decision, coin, Refusal(rule="prepared", text=text))
@@ -183,7 +185,7 @@ class Sniper:
         elif lane.position_mode is None:
             plan = Refusal(rule="prepared", text="how this account holds positions is not known yet")
         else:
-            plan = plan_entry(lane.member.listing, instrument, price.ask or price.last, self._attach_from)
+            plan = self._plan(lane, instrument, price)
         if isinstance(plan, Refusal) or lane.position_mode is None:
             assert isinstance(plan, Refusal)
             self._deny(member, instrument, decision, coin, plan)
@@ -198,6 +200,13 @@ class Sniper:
             log.error("sniper.not_journaled", client_id=intent.client_id, error=str(error))
             return False
         return True
+
+    def _plan(self, lane: Lane, instrument: Instrument, price: Price) -> EntryPlan | Refusal:
+        """What to buy; the take profit rides on it only where the venue takes that."""
+        plan = plan_entry(lane.member.listing, instrument, price.ask or price.last, self._attach_from)
+        if isinstance(plan, EntryPlan) and plan.attach and not lane.dialect.attaches:
+            return msgspec.structs.replace(plan, attach=False)
+        return plan
 
     @staticmethod
     def _call(lane: Lane, intent: records.Intent, mode: PositionMode) -> Call:
@@ -229,7 +238,7 @@ class Sniper:
         mode, price = lane.position_mode, desk.market.ask_price(instrument.symbol, clock.now_ns())
         if wants(lane.member.listing, coin.kind, coin.markets) is not None or price is None or mode is None:
             return False
-        plan = plan_entry(lane.member.listing, instrument, price.ask or price.last, self._attach_from)
+        plan = self._plan(lane, instrument, price)
         if isinstance(plan, Refusal):
             return False
         intent = self._intent(lane.member, instrument, decision.notice, coin, plan)

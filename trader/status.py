@@ -7,10 +7,10 @@ from itertools import islice
 from typing import Any, Protocol
 
 from shared import clock
-from shared.domain.account import Mode
 from trader import ops
 from trader.desk import Desk
 from trader.directory import Directory
+from trader.hosts import Place
 from trader.lease import Leases
 from trader.listings.upbit import UpbitSource
 from trader.orders.gateway import Gateway
@@ -36,7 +36,7 @@ LONGEST_TEXT = 70
 class Parts(Protocol):
     """The parts of a trader that have something to say."""
 
-    desks: dict[Mode, Desk]
+    desks: dict[Place, Desk]
     directory: Directory
     leases: Leases
     upbit: UpbitSource
@@ -53,7 +53,7 @@ def detail(parts: Parts) -> dict[str, Any]:
 
     Keys of objects are account ids as text. Where lists are cut, ``..._count`` tells how many there are.
     """
-    newest = {mode: _newest(desk) for mode, desk in parts.desks.items()}
+    newest = {place: _newest(desk) for place, desk in parts.desks.items()}
     return {
         "pid": os.getpid(),
         **_accounts(parts, newest),
@@ -80,9 +80,9 @@ def _newest(desk: Desk) -> list[str]:
     return [symbol for _, symbol in sorted((-each.open_ns, each.symbol) for each in instruments)]
 
 
-def _accounts(parts: Parts, newest: dict[Mode, list[str]]) -> dict[str, Any]:
+def _accounts(parts: Parts, newest: dict[Place, list[str]]) -> dict[str, Any]:
     desks = parts.desks
-    lanes = [(mode, member.lane) for mode, desk in desks.items() for member in desk.members.values()]
+    lanes = [(place, member.lane) for place, desk in desks.items() for member in desk.members.values()]
     blocked = {lane.account.id: lane.blocked for _, lane in lanes if lane.blocked}
     left_out = parts.directory.left_out | {key: other.text for key, other in parts.leases.others.items()}
     for desk in desks.values():
@@ -90,8 +90,8 @@ def _accounts(parts: Parts, newest: dict[Mode, list[str]]) -> dict[str, Any]:
     prepared: dict[str, list[str]] = {}
     if 0 < len(lanes) <= SHOWN_ACCOUNTS:
         each = min(SHOWN_PREPARED, SHOWN_PREPARED_IN_ALL // len(lanes))
-        for mode, lane in lanes:
-            known = (symbol for symbol in newest[mode] if symbol in lane.prepared)
+        for place, lane in lanes:
+            known = (symbol for symbol in newest[place] if symbol in lane.prepared)
             prepared[str(lane.account.id)] = list(islice(known, each))
     return {
         "accounts": len(lanes),
@@ -113,14 +113,14 @@ def _short(text: str) -> str:
     return text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 1]}…"
 
 
-def _market(desks: dict[Mode, Desk], newest: dict[Mode, list[str]]) -> dict[str, Any]:
+def _market(desks: dict[Place, Desk], newest: dict[Place, list[str]]) -> dict[str, Any]:
     now = clock.now_ns()
     prices: dict[str, str] = {}
     symbols: dict[str, None] = {}
-    for mode, desk in desks.items():
+    for place, desk in desks.items():
         # Each desk has its share, so that the one does not hide the other.
-        symbols |= dict.fromkeys(newest[mode][: SHOWN_INSTRUMENTS // len(desks)])
-        for symbol in newest[mode][: SHOWN_PRICES // len(desks)]:
+        symbols |= dict.fromkeys(newest[place][: SHOWN_INSTRUMENTS // len(desks)])
+        for symbol in newest[place][: SHOWN_PRICES // len(desks)]:
             if price := desk.market.prices.get(symbol):
                 prices.setdefault(symbol, str(price.last))
     return {

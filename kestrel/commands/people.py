@@ -90,12 +90,19 @@ def accounts_add(
         Path | None,
         typer.Option(
             "--secret-file",
-            help="File with key, secret and passphrase (JSON, or NAME=VALUE lines); - reads stdin."
+            help="File with key, secret and (Bitget) passphrase (JSON, or NAME=VALUE lines); - reads stdin."
             " Without it they are asked for.",
         ),
     ] = None,
     venue: Annotated[VenueName, typer.Option("--venue", help="The exchange.")] = VenueName.BITGET,
-    kind: Annotated[KindName, typer.Option("--kind", help="Kind of the account.")] = KindName.CLASSIC,
+    kind: Annotated[
+        KindName | None,
+        typer.Option(
+            "--kind",
+            help="Kind of the account. Without it a key is what the exchange says; a new paper account is"
+            " classic, at Binance usdm.",
+        ),
+    ] = None,
     label: Annotated[str, typer.Option("--label", help="To tell two accounts apart.")] = "main",
 ) -> None:
     """Add an account: `--paper` makes one on the running paper exchange, `--live` takes your key."""
@@ -105,7 +112,7 @@ def accounts_add(
         people.NewAccount(
             user=user,
             venue=venue.value,
-            kind=kind.value,
+            kind=people.kind_of(venue.value, None if kind is None else kind.value),
             mode=people.mode(paper=paper, live=live),
             label=label,
             balance=balance,
@@ -128,10 +135,15 @@ def accounts_list(
 @accounts.command("set")
 def accounts_set(
     account: Annotated[int, typer.Argument(help="Number of the account, as `accounts list` shows it.")],
+    *,
     state: Annotated[
         AccountStateName | None, typer.Option("--state", help="Only armed accounts open positions.")
     ] = None,
     reason: Annotated[str, typer.Option("--reason", help="Kept with the change.")] = "",
+    kind: Annotated[
+        KindName | None,
+        typer.Option("--kind", help="After the exchange made another kind of account of it."),
+    ] = None,
     keys: Annotated[
         bool, typer.Option("--keys", help="New API keys: asked for without echo, or from --secret-file.")
     ] = False,
@@ -139,13 +151,14 @@ def accounts_set(
         Path | None, typer.Option("--secret-file", help="File with the new keys; - reads stdin.")
     ] = None,
 ) -> None:
-    """Arm, pause or disable an account, or give it new API keys."""
+    """Arm, pause or disable an account, give it new API keys, or correct its kind."""
     from kestrel import people
 
     people.set_account(
         account,
         state=None if state is None else state.value,
         reason=reason,
+        kind=None if kind is None else kind.value,
         keys=keys or secret_file is not None,
         secret_file=secret_file,
     )

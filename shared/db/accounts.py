@@ -113,6 +113,31 @@ def set_state(session: Session, account_id: int, state: str, reason: str = "", *
     return _row(account, owner)
 
 
+def set_kind(session: Session, account_id: int, kind: str, *, actor: str) -> AccountRow:
+    """The exchange made another kind of account of it, or its kind was stored wrongly."""
+    if kind not in set(AccountKind):
+        raise UsageError(f"{kind!r} is wrong: {', '.join(AccountKind)}")
+    account, owner = _locked(session, account_id)
+    before = account.kind
+    if kind != before:
+        try:
+            with session.begin_nested():
+                account.kind, account.updated_ns = str(kind), clock.now_ns()
+        except IntegrityError:
+            raise UsageError(
+                f"{owner} has a {account.mode} account {account.label!r} at {account.venue} {kind} already"
+            ) from None
+        audit.write(
+            session,
+            actor,
+            "kind",
+            f"account:{account_id}",
+            before={"kind": before},
+            after={"kind": str(kind)},
+        )
+    return _row(account, owner)
+
+
 def set_credentials(
     session: Session, account_id: int, credentials: Credentials, public_key: bytes, *, actor: str
 ) -> AccountRow:

@@ -29,6 +29,7 @@ STOP: dict[str, Any] = {
 async def binance(exchange: Process, binance_account: dict[str, Any]) -> AsyncIterator[AsyncClient]:
     made = client(exchange.ready, binance_account)
     yield made
+    await made.ws_future.close()  # the client leaves it open
     await made.close_connection()
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -20,8 +23,12 @@ from shared.db.tables import Account, Audit
 from shared.errors import UsageError
 from shared.settings import load
 
+ROOT = Path(__file__).resolve().parents[2]
 SECRET = "s3cr3t-of-nobody"
 KEYS = {"key": "bg_0123456789abcdef", "secret": SECRET, "passphrase": "phrase1"}
+
+#: Where live keys cannot be tried: no test meets the real exchange.
+NO_EXCHANGE = "https://exchange.invalid"
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -32,6 +39,7 @@ def run(
 ) -> Run:
     monkeypatch.setenv("KESTREL_HOME", str(home))
     monkeypatch.setenv("KESTREL_DATABASE_URL", postgres_url)
+    monkeypatch.setenv("KESTREL_BITGET__REST_URL", NO_EXCHANGE)
 
     def call(*arguments: str, stdin: str = "") -> tuple[int, str, str]:
         monkeypatch.setattr("sys.stdin", io.StringIO(stdin))
@@ -40,6 +48,21 @@ def run(
         return code, told.out, told.err
 
     return call
+
+
+@pytest.fixture(scope="module")
+def exchange() -> Iterator[str]:
+    """The address of a paper exchange."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "trader.paper", "--port", "0", "--tape", "manual"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        address: str = json.loads(process.stdout.readline())["rest"]
+        yield address
+        process.terminate()
 
 
 def rows(text: str) -> list[dict[str, Any]]:
@@ -188,9 +211,10 @@ def test_new_keys_replace_the_old_ones_and_only_the_trader_can_open_them(run: Ru
     fresh = {"key": "new-key-0123456789", "secret": "new-secret", "passphrase": "new-pass"}
     number = str(account.id)
     code, out, told = run("accounts", "set", number, "--secret-file", "-", stdin=json.dumps(fresh))
-    assert (code, told) == (0, "")
+    assert code == 0
+    assert "could not be tried" in told
     assert "new keys" in out
-    assert not any(secret in out for secret in fresh.values())
+    assert not any(secret in out + told for secret in fresh.values())
     session.expire_all()
     opened = vault.TraderKeys.open(load().home).unseal(account.sealed_credentials)
     assert (opened.key, opened.secret, opened.passphrase) == tuple(fresh.values())
@@ -237,3 +261,85 @@ def test_wrong_settings_change_nothing(run: Run, words: list[str]) -> None:
 def test_both_modes_at_once_is_no_mode() -> None:
     with pytest.raises(UsageError):
         people.mode(paper=True, live=True)
+
+
+def unified_and_classic(exchange: str) -> dict[str, str]:
+    """A key of each kind, made on a paper exchange, as a secret file has it."""
+    found: dict[str, str] = {}
+    for kind in ("unified", "classic"):
+        answer = httpx.post(
+            f"{exchange}/control/accounts", json={"kind": kind, "balance": "100"}, trust_env=False
+        )
+        found[kind] = json.dumps({name: answer.json()[name] for name in KEYS})
+    return found
+
+
+def test_the_exchange_is_asked_which_kind_a_key_is(
+    run: Run, exchange: str, monkeypatch: pytest.MonkeyPatch, session: Session
+) -> None:
+    monkeypatch.setenv("KESTREL_PAPER__URL", exchange)
+    run("users", "add", "anna")
+    paper = ("accounts", "add", "--user", "anna", "--paper", "--secret-file", "-")
+    keys = unified_and_classic(exchange)
+    for kind, other in (("unified", "classic"), ("classic", "unified")):
+        code, out, told = run(*paper, "--label", kind, stdin=keys[kind])
+        assert (code, told) == (0, "")
+        assert "the keys work: 100 USDT, positions in one-way mode" in out
+        assert f"bitget {kind}, paper" in out
+        code, out, told = run(*paper, "--label", f"not {other}", "--kind", other, stdin=keys[kind])
+        assert code == 0
+        assert f"this key belongs to a {kind} account, not to a {other} one" in told
+        assert f"bitget {kind}, paper" in out
+    stored = {account.label: account.kind for account in session.scalars(select(Account))}
+    assert stored == {
+        "unified": "unified",
+        "not classic": "unified",
+        "classic": "classic",
+        "not unified": "classic",
+    }
+
+
+def test_new_keys_of_another_kind_and_the_kind_itself(
+    run: Run, exchange: str, monkeypatch: pytest.MonkeyPatch, session: Session
+) -> None:
+    monkeypatch.setenv("KESTREL_PAPER__URL", exchange)
+    run("users", "add", "anna")
+    keys = unified_and_classic(exchange)
+    run("accounts", "add", "--user", "anna", "--paper", "--secret-file", "-", stdin=keys["classic"])
+    account = session.scalars(select(Account)).one()
+    number = str(account.id)
+    code, out, told = run("accounts", "set", number, "--secret-file", "-", stdin=keys["unified"])
+    assert (code, told) == (0, "")
+    assert f"account {number} is a unified account now" in out
+    assert run("accounts", "set", number, "--kind", "classic")[0] == 0
+    session.expire_all()
+    assert account.kind == "classic"
+    changes = [row.after for row in session.scalars(select(Audit)) if row.verb == "kind"]
+    assert changes == [{"kind": "unified"}, {"kind": "classic"}]
+    run("accounts", "add", "--user", "anna", "--paper", "--secret-file", "-", stdin=keys["unified"])
+    code, _, told = run("accounts", "set", number, "--kind", "unified")
+    assert code == 2
+    assert "already" in told
+
+
+def test_a_paper_account_of_the_kind_that_was_asked_for(
+    run: Run, exchange: str, monkeypatch: pytest.MonkeyPatch, session: Session
+) -> None:
+    monkeypatch.setenv("KESTREL_PAPER__URL", exchange)
+    run("users", "add", "anna")
+    assert run("accounts", "add", "--user", "anna", "--paper")[0] == 0
+    assert run("accounts", "add", "--user", "anna", "--paper", "--kind", "unified")[0] == 0
+    assert sorted(account.kind for account in session.scalars(select(Account))) == ["classic", "unified"]
+
+
+def test_a_key_that_the_exchange_does_not_take_is_not_stored(
+    run: Run, exchange: str, monkeypatch: pytest.MonkeyPatch, session: Session
+) -> None:
+    monkeypatch.setenv("KESTREL_PAPER__URL", exchange)
+    run("users", "add", "anna")
+    words = ("accounts", "add", "--user", "anna", "--paper", "--kind", "unified", "--secret-file", "-")
+    code, _, told = run(*words, stdin=json.dumps(KEYS))
+    assert code == 2
+    assert "check the key" in told
+    assert SECRET not in told
+    assert session.scalars(select(Account)).all() == []

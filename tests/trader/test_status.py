@@ -11,20 +11,27 @@ import pytest
 
 from shared import clock
 from shared.domain.account import Mode
+from shared.domain.instrument import Venue
 from tests.trader.scripted import ACCOUNT, INSTRUMENT, D, ScriptedVenue
 from trader import status
+from trader.hosts import Place
 from trader.lane import Lane
 from trader.listings.upbit import HostStats
 from trader.market import MarketData, MarketHost
+from trader.venues.bitget.market import BitgetMarket
 from trader.venues.model import Price
 
 SYMBOLS = 500
+PAPER = (Mode.PAPER, Venue.BITGET)
 DAY_NS = 86_400 * clock.SECOND
 
 
 def market(count: int = SYMBOLS) -> MarketData:
     made = MarketData(
-        MarketHost("http://127.0.0.1:9", "ws://127.0.0.1:9"), refresh_s=60, on_instruments=lambda _: None
+        BitgetMarket(),
+        MarketHost("http://127.0.0.1:9", "ws://127.0.0.1:9"),
+        refresh_s=60,
+        on_instruments=lambda _: None,
     )
     for number in range(count):
         symbol = f"1000COIN{number}USDT"
@@ -46,17 +53,17 @@ def lane(number: int, symbols: list[str], blocked: str = "") -> Lane:
 
 
 def parts(
-    accounts: int, *, symbols: int = SYMBOLS, trouble: str = "", modes: tuple[Mode, ...] = (Mode.PAPER,)
+    accounts: int, *, symbols: int = SYMBOLS, trouble: str = "", places: tuple[Place, ...] = (PAPER,)
 ) -> status.Parts:
     """The figures' sources as they are in a running trader, without tasks and connections."""
     desks = {}
-    for mode in modes:
+    for place in places:
         floor = market(symbols)
         members = {
             number: SimpleNamespace(lane=lane(number, list(floor.instruments), trouble))
             for number in range(1000, 1000 + accounts)
         }
-        desks[mode] = SimpleNamespace(market=floor, members=members, walled_off={})
+        desks[place] = SimpleNamespace(market=floor, members=members, walled_off={})
     whole: Any = SimpleNamespace(
         desks=desks,
         directory=SimpleNamespace(left_out=dict.fromkeys(range(accounts), trouble) if trouble else {}),
@@ -90,7 +97,7 @@ async def test_the_newest_symbols_are_named_and_all_are_counted() -> None:
 
 async def test_what_is_not_prepared_is_not_named() -> None:
     whole = parts(1, symbols=60)
-    (member,) = whole.desks[Mode.PAPER].members.values()
+    (member,) = whole.desks[PAPER].members.values()
     member.lane.prepared = {"1000COIN59USDT": 10, "1000COIN3USDT": 10}
     assert status.detail(whole)["prepared"] == {"1000": ["1000COIN59USDT", "1000COIN3USDT"]}
 
@@ -114,12 +121,12 @@ async def test_trouble_is_told_in_words_for_some_and_counted_for_all() -> None:
 
 async def test_accounts_that_the_wall_keeps_out_are_told() -> None:
     whole = parts(1)
-    whole.desks[Mode.PAPER].walled_off = {7: "a paper account on a public host"}
+    whole.desks[PAPER].walled_off = {7: "a paper account on a public host"}
     assert status.detail(whole)["left_out"] == {"7": "a paper account on a public host"}
 
 
 async def test_two_desks_share_the_room() -> None:
-    found = status.detail(parts(1, modes=(Mode.PAPER, Mode.LIVE)))
+    found = status.detail(parts(1, places=(PAPER, (Mode.LIVE, Venue.BITGET))))
     assert len(found["instruments"]) == 50
     assert found["instrument_count"] == SYMBOLS
     assert found["accounts"] == 2

@@ -211,9 +211,22 @@ class World:
 
     # Our side
 
-    def person(self, name: str, balance: str = "10000", **chosen: str) -> Person:
-        """A user with a paper account on the exchange; ``chosen`` are listing preferences."""
-        made = self.control("POST", "accounts", kind="classic", balance=balance, label=name)
+    def person(
+        self,
+        name: str,
+        balance: str = "10000",
+        *,
+        venue: str = "bitget",
+        kind: str = "classic",
+        stored: str = "",
+        **chosen: str,
+    ) -> Person:
+        """A user with a paper account on the exchange; ``chosen`` are listing preferences.
+
+        ``stored``: the kind that we believe it to be of, if another one.
+        """
+        word = "binance" if venue == "binance" else kind
+        made = self.control("POST", "accounts", kind=word, balance=balance, label=name)
         self._keys[name] = made
         source = engine(self.database_url, pooled=False)
         with session_of(source) as session:
@@ -221,11 +234,11 @@ class World:
             account = accounts.add(
                 session,
                 name,
-                venue="bitget",
-                kind="classic",
+                venue=venue,
+                kind=stored or kind,
                 mode="paper",
                 label="main",
-                credentials=vault.Credentials(made["key"], made["secret"], made["passphrase"]),
+                credentials=vault.Credentials(made["key"], made["secret"], made.get("passphrase", "")),
                 public_key=vault.public_key(self.home),
                 actor="test",
             )

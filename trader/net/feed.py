@@ -16,6 +16,8 @@ class Heard(Enum):
     """One subscription was accepted."""
     REFUSED = auto()
     """One subscription was refused; the others go on."""
+    ENDED = auto()
+    """What the connection was allowed by has run out: it is made anew."""
     OTHER = auto()
 
 

@@ -318,6 +318,8 @@ class Session(picows.WSListener):
             self._subscribe()
         elif heard is Heard.LOGIN_REFUSED:
             self.end("the login was refused")
+        elif heard is Heard.ENDED:
+            self.end("the server wants the connection to be made anew")
         elif heard in (Heard.ACKNOWLEDGED, Heard.REFUSED) and self._missing_acks:
             self._counters.refused += heard is Heard.REFUSED
             self._missing_acks -= 1

@@ -18,11 +18,12 @@ import asyncio
 import inspect
 import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 
 import picows
 import structlog
 
-from shared.errors import NotSentError, ProtocolError
+from shared.errors import NotSentError, ProtocolError, VenueError, VenueRefusedError
 from trader.net.backoff import Backoff
 from trader.net.dial import Dialer, reason
 from trader.net.feed import Liveness, Subscription
@@ -31,6 +32,9 @@ from trader.net.session import OnMessage, Plan, Session, StreamCounters, StreamS
 from trader.net.tls import client_context
 
 log = structlog.get_logger(__name__)
+
+#: Seconds after a renewal that failed.
+RENEW_AGAIN_S = 60.0
 
 __all__ = ["Stream", "StreamCounters", "StreamState", "Timing"]
 
@@ -49,6 +53,10 @@ class Stream:
     :param on_active: called each time the stream is active again; may be a coroutine function.
     :param on_state: told every change of state with its reason.
     :param ping: text sent as a ping, answered by the text ``pong``; None uses websocket pings.
+    :param address: asked before each connection for what is added to ``url``. It may hold a secret, so it
+        is never logged. A ``VenueError`` from it counts as a failed attempt to connect.
+    :param renew: called every ``renew_s`` seconds while a connection lives. A refusal ends the connection;
+        any other ``VenueError`` has it called again after ``RENEW_AGAIN_S``.
     """
 
     def __init__(
@@ -69,6 +77,9 @@ class Stream:
         pong: bytes = b"pong",
         max_message: int = 4 * 1024 * 1024,
         name: str = "",
+        address: Callable[[], Awaitable[str]] | None = None,
+        renew: Callable[[], Awaitable[None]] | None = None,
+        renew_s: float = 0.0,
     ) -> None:
         self.origin = Origin.parse(url)
         self.name = name or str(self.origin)
@@ -88,6 +99,9 @@ class Stream:
             pong=pong,
             max_message=max_message,
         )
+        self._address = address
+        self._renew = renew
+        self._renew_s = renew_s
         self._on_active = on_active
         self._on_state = on_state
         self._backoff = backoff or Backoff(0.2, 30.0)
@@ -155,9 +169,18 @@ class Stream:
         """One life of the connection; returns why it ended."""
         self._enter(StreamState.CONNECTING, self.reason)
         self.counters.connects += 1
-        session = self._session = Session(self._plan, self.counters, self.subscriptions, self._reached)
+        plan = self._plan
+        if self._address is not None:
+            try:
+                plan = replace(plan, url=plan.url + await self._address())
+            except VenueError as error:
+                return f"no address to connect to: {error}"
+        session = self._session = Session(plan, self.counters, self.subscriptions, self._reached)
+        renewing: asyncio.Task[None] | None = None
         try:
             await session.open(self._dialer, self._ssl)
+            if self._renew is not None:
+                renewing = asyncio.create_task(self._keep(self._renew, session), name=f"renew {self.name}")
             await session.watch()
         except NotSentError as error:
             session.end(str(error))
@@ -172,10 +195,29 @@ class Stream:
         finally:
             session.end("stopped")
             self._session = None
-            if self._active_task is not None:
-                self._active_task.cancel()
+            for task in (self._active_task, renewing):
+                if task is not None:
+                    task.cancel()
             await session.closed()
         return session.ended
+
+    async def _keep(self, renew: Callable[[], Awaitable[None]], session: Session) -> None:
+        """Renew what the connection lives by, until it is cancelled with the connection."""
+        pause_s = self._renew_s
+        while True:
+            await asyncio.sleep(pause_s)
+            pause_s = self._renew_s
+            try:
+                await renew()
+            except VenueRefusedError as refusal:
+                session.end(f"what the connection lives by was not renewed: {refusal}")
+            except VenueError as error:
+                log.warning("stream not renewed", stream=self.name, reason=str(error))
+                pause_s = min(RENEW_AGAIN_S, self._renew_s)
+            except Exception as error:
+                self.counters.handler_errors += 1
+                log.exception("renewing a stream failed", stream=self.name)
+                session.end(f"renewing failed: {type(error).__name__}")
 
     def _enter(self, state: StreamState, why: str) -> None:
         if state is self.state:

@@ -185,6 +185,7 @@ class Gateway:
             text = str(error) if isinstance(error, OutcomeUnknownError) else type(error).__name__
             update = self._unknown(client_id, "no_answer", text)
         else:
+            lane.heard(future.result())
             update = self._read(lane, client_id, future.result())
         try:
             self._tracker.update(update)

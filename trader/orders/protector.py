@@ -30,6 +30,7 @@ from trader.orders.gateway import Gateway
 from trader.orders.tracker import Tracked, Tracker
 from trader.venues.model import (
     Call,
+    EndedPlan,
     MarginMode,
     PlanEnd,
     PlanReport,
@@ -364,7 +365,7 @@ class Protector:
         )
         if end is not None and end.end is PlanEnd.EXECUTED:
             if end.executed_as:  # else the venue does not tell yet which order it became: look again
-                await self._executed(own, end.executed_as)
+                await self._executed(own, end, held)
         elif end is not None and end.end is PlanEnd.FAILED:
             # The venue triggered it and could not trade: the position needs another one.
             self._tell(
@@ -387,9 +388,13 @@ class Protector:
         if entry is not None:
             self._tracker.unprotect(entry.intent.client_id)
 
-    async def _executed(self, own: Tracked, order_id: str) -> None:
-        """The take profit became an order: its fills are this order's fills."""
-        symbol = own.intent.instrument.symbol
+    async def _executed(self, own: Tracked, end: EndedPlan, held: PositionReport | None) -> None:
+        """The take profit became an order: its fills are this order's fills.
+
+        That order may have ended without trading all, for lack of a counterparty: what is still held
+        needs another one.
+        """
+        symbol, order_id = own.intent.instrument.symbol, end.executed_as
         state = OrderState.FILLED
         average: Decimal | None = None
         wanted: Decimal | None = None
@@ -415,7 +420,18 @@ class Protector:
                     filled_ns=fill.filled_ns,
                 )
             )
-        if state in TERMINAL:
+        if state in TERMINAL and state is not OrderState.FILLED and held is not None:
+            text = "triggered, and the exchange could not trade all of it"
+            self._tell(
+                own,
+                OrderState.REJECTED,
+                code=end.status,
+                text=text,
+                filled_size=size,
+                average_price=average,
+            )
+            self._unprotect(own)
+        elif state in TERMINAL:
             self._tell(own, state, filled_size=size, average_price=average, filled_ns=heard_ns)
 
     def _tell(self, own: Tracked, state: OrderState, **news: Any) -> None:

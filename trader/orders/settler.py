@@ -207,6 +207,8 @@ class Settler:
         order = self._tracker.get(report.client_id)
         if order is None or order.intent.account_id != self._lane.account.id:
             return
+        if order.intent.step is Step.TAKE_PROFIT:
+            return  # what a trigger order became may carry its id: the protector judges it as a whole
         self._tracker.update(
             records.Update(
                 client_id=report.client_id,

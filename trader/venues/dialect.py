@@ -111,6 +111,9 @@ class Dialect(Protocol):
     def pace_s(self, call: Call) -> float:
         """The least time between two calls of this one's endpoint."""
 
+    def rest_s(self, answer: Response) -> float:
+        """How long questions have to wait after an answer, by its headers and status."""
+
     # orders: built and read on the hot path
 
     def place_order(
@@ -211,6 +214,9 @@ class Dialect(Protocol):
 
     async def money(self, ask: Ask) -> AccountReport:
         """Money of the margin coin alone."""
+
+    async def leverage_limits(self, ask: Ask) -> dict[str, int]:
+        """The largest leverage by symbol, where the contract list does not tell it; else nothing."""
 
     # events
 

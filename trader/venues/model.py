@@ -12,6 +12,7 @@ from enum import StrEnum
 
 import msgspec
 
+from shared.domain.instrument import Instrument
 from shared.domain.order import OrderState, OrderType, PositionSide, Side
 
 
@@ -232,3 +233,10 @@ class BookTop(msgspec.Struct, frozen=True, kw_only=True):
     ask: Decimal | None
     ask_size: Decimal | None
     ns: int
+
+
+class Contracts(msgspec.Struct, frozen=True):
+    """The perpetuals of a venue. A row that cannot be trusted is left out and named in ``problems``."""
+
+    instruments: list[Instrument]
+    problems: list[str]

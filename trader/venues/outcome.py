@@ -58,3 +58,32 @@ class Kind(StrEnum):
 
 #: The request was certainly not executed.
 DEFINITE_NO = frozenset({Outcome.CONFIRMED_NO, Outcome.RETRY, Outcome.FATAL_ACCOUNT, Outcome.FATAL_SYMBOL})
+
+#: How a request stands that was refused for this reason, unless a venue says otherwise for a code.
+OF_KIND = {
+    Kind.UNLISTED: Outcome.UNKNOWN,
+    Kind.AUTH: Outcome.FATAL_ACCOUNT,
+    Kind.CLOCK: Outcome.RETRY,
+    Kind.ACCOUNT_KIND: Outcome.FATAL_ACCOUNT,
+    Kind.RATE_LIMIT: Outcome.RETRY,
+    Kind.TEMPORARY: Outcome.UNKNOWN,
+    Kind.PARAMS: Outcome.CONFIRMED_NO,
+    Kind.SIZE: Outcome.CONFIRMED_NO,
+    Kind.VALUE: Outcome.CONFIRMED_NO,
+    Kind.PRICE: Outcome.CONFIRMED_NO,
+    Kind.FUNDS: Outcome.CONFIRMED_NO,
+    Kind.LIQUIDITY: Outcome.RETRY,
+    Kind.DUPLICATE_ID: Outcome.DUPLICATE_ID,
+    Kind.ORDER_NOT_FOUND: Outcome.NOT_FOUND,
+    Kind.ORDER_FINAL: Outcome.CONFIRMED_NO,
+    Kind.ORDER_LIMIT: Outcome.RETRY,
+    Kind.NO_POSITION: Outcome.CONFIRMED_NO,
+    Kind.MODE: Outcome.CONFIRMED_NO,
+    Kind.SETTING: Outcome.CONFIRMED_NO,
+    Kind.NO_CHANGE: Outcome.NO_CHANGE,
+    Kind.TRIGGER_PRICE: Outcome.CONFIRMED_NO,
+    Kind.TRIGGER_POSITION: Outcome.CONFIRMED_NO,
+    Kind.TRIGGER_STATE: Outcome.CONFIRMED_NO,
+    Kind.SYMBOL: Outcome.FATAL_SYMBOL,
+    Kind.MARKET_CLOSED: Outcome.RETRY,
+}

@@ -1,17 +1,29 @@
-"""Which dialect an account speaks."""
+"""Which dialect an account speaks, and where a venue's market data comes from."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from shared.domain.account import Account, AccountKind
 from shared.domain.instrument import Venue
 from shared.errors import UsageError
-from trader.venues.bitget.classic import CLASSIC
-from trader.venues.bitget.unified import UNIFIED
+from trader.venues.binance.market import BinanceMarket
+from trader.venues.binance.usdm import Usdm
+from trader.venues.bitget.classic import Classic
+from trader.venues.bitget.market import BitgetMarket
+from trader.venues.bitget.unified import Unified
 from trader.venues.dialect import Dialect
+from trader.venues.public import PublicSide
 
-DIALECTS: dict[tuple[Venue, AccountKind], Dialect] = {
-    (Venue.BITGET, AccountKind.CLASSIC): CLASSIC,
-    (Venue.BITGET, AccountKind.UNIFIED): UNIFIED,
+#: Made for each account: a dialect may remember facts about the one it speaks for.
+DIALECTS: dict[tuple[Venue, AccountKind], Callable[[], Dialect]] = {
+    (Venue.BITGET, AccountKind.CLASSIC): Classic,
+    (Venue.BITGET, AccountKind.UNIFIED): Unified,
+    (Venue.BINANCE, AccountKind.USDM): Usdm,
+}
+PUBLIC_SIDES: dict[Venue, Callable[[], PublicSide]] = {
+    Venue.BITGET: BitgetMarket,
+    Venue.BINANCE: BinanceMarket,
 }
 
 
@@ -20,4 +32,4 @@ def dialect_of(account: Account) -> Dialect:
     found = DIALECTS.get((account.venue, account.kind))
     if found is None:
         raise UsageError(f"no account of kind {account.kind.value} can be traded at {account.venue.value}")
-    return found
+    return found()

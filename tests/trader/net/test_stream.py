@@ -13,7 +13,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import Opcode
 
 from shared import clock
-from shared.errors import NotSentError, ProtocolError, UsageError
+from shared.errors import NotSentError, OutcomeUnknownError, ProtocolError, UsageError, VenueRefusedError
 from trader.net.feed import Heard, Liveness, Subscription
 from trader.net.http import Backoff
 from trader.net.session import MAX_OUTBOX
@@ -25,6 +25,7 @@ CONTROL = {
     b"denied": Heard.LOGIN_REFUSED,
     b"ack": Heard.ACKNOWLEDGED,
     b"no": Heard.REFUSED,
+    b"ended": Heard.ENDED,
     b"other": Heard.OTHER,
 }
 #: Short deadlines; what a test does not test keeps out of its way.
@@ -666,3 +667,74 @@ async def test_a_stream_may_have_no_hooks(exchange: Exchange) -> None:
 def test_the_url_is_checked_at_once(owner: Owner) -> None:
     with pytest.raises(UsageError):
         Stream("not a url", on_message=owner.on_message)
+
+
+async def test_the_address_is_asked_for_before_each_connection(
+    exchange: Exchange, owner: Owner, make: Make
+) -> None:
+    keys = iter(["/private/ws?listenKey=one", "/private/ws?listenKey=two"])
+
+    async def address() -> str:
+        return next(keys)
+
+    make(url=f"ws://127.0.0.1:{exchange.port}", subscriptions=[], address=address, ping=None)
+    for key in ("one", "two"):
+        connection = await exchange.accept()
+        assert connection.request is not None
+        assert connection.request.path == f"/private/ws?listenKey={key}"
+        await owner.until(StreamState.ACTIVE)
+        await connection.close()
+        why = await owner.until(StreamState.BACKOFF)
+        assert "listenKey" not in why
+
+
+async def test_without_an_address_it_is_tried_again(exchange: Exchange, owner: Owner, make: Make) -> None:
+    answers: list[Exception | str] = [NotSentError("not connected"), VenueRefusedError("-1003", "slow"), "/x"]
+
+    async def address() -> str:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    stream = make(url=f"ws://127.0.0.1:{exchange.port}", subscriptions=[], address=address)
+    assert "not connected" in await owner.until(StreamState.BACKOFF)
+    assert "-1003" in await owner.until(StreamState.BACKOFF)
+    await owner.until(StreamState.ACTIVE)
+    assert stream.counters.handler_errors == 0
+
+
+async def test_it_is_renewed_until_that_is_refused(exchange: Exchange, owner: Owner, make: Make) -> None:
+    outcomes: list[Exception | None] = [
+        None,
+        OutcomeUnknownError("no answer"),
+        None,
+        VenueRefusedError("-1125", "This listenKey does not exist."),
+    ]
+
+    async def renew() -> None:
+        if (outcome := outcomes.pop(0) if outcomes else None) is not None:
+            raise outcome
+
+    make(subscriptions=[], renew=renew, renew_s=0.005)
+    await owner.until(StreamState.ACTIVE)
+    assert "-1125" in await owner.until(StreamState.BACKOFF)
+    assert outcomes == []
+    await owner.until(StreamState.ACTIVE)
+
+
+async def test_a_mistake_in_renewing_ends_the_connection(owner: Owner, make: Make) -> None:
+    async def renew() -> None:
+        raise RuntimeError("a mistake")
+
+    stream = make(subscriptions=[], renew=renew, renew_s=0.005)
+    assert "renewing failed" in await owner.until(StreamState.BACKOFF)
+    assert stream.counters.handler_errors >= 1
+
+
+async def test_a_venue_may_ask_for_a_new_connection(exchange: Exchange, owner: Owner, make: Make) -> None:
+    make(subscriptions=[])
+    connection = await exchange.accept("ended")
+    assert "made anew" in await owner.until(StreamState.BACKOFF)
+    await connection.wait_closed()
+    await owner.until(StreamState.ACTIVE)

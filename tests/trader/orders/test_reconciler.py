@@ -35,6 +35,7 @@ from trader.orders.protector import Protector
 from trader.orders.reconciler import YOUNG_NS, Reconciler
 from trader.orders.settler import Settler
 from trader.orders.tracker import Tracked, Tracker
+from trader.venues.bitget.market import BitgetMarket
 
 D = Decimal
 HOST = MarketHost("http://127.0.0.1:1", "ws://127.0.0.1:1")
@@ -71,7 +72,7 @@ class Bench:
             lane,
             self.tracker,
             self.gateway,
-            MarketData(HOST, refresh_s=30, on_instruments=lambda _: None),
+            MarketData(BitgetMarket(), HOST, refresh_s=30, on_instruments=lambda _: None),
             PREFIX,
         )
         self.reconciler = Reconciler(

@@ -26,6 +26,7 @@ from trader.market import MarketData, MarketHost
 from trader.orders.tracker import Tracker
 from trader.positions.book import RETRIES_S, PositionBook
 from trader.positions.rows import AccountSnapshot, ClosedPosition, Held
+from trader.venues.bitget.market import BitgetMarket
 
 OPENED_NS = 1_790_000_000_000_000_000
 CLOSED_NS = OPENED_NS + 60 * clock.SECOND
@@ -40,7 +41,10 @@ class Bench:
         self.hands = hands
         self.lane = venue.lane()
         self.market = MarketData(
-            MarketHost(venue.url, "ws://127.0.0.1:9"), refresh_s=60, on_instruments=lambda _: None
+            BitgetMarket(),
+            MarketHost(venue.url, "ws://127.0.0.1:9"),
+            refresh_s=60,
+            on_instruments=lambda _: None,
         )
         self.market.instruments = {"NEWUSDT": INSTRUMENT}
         self.market.loaded.set()

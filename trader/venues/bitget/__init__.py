@@ -32,7 +32,7 @@ from trader.venues.bitget.answers import (
 )
 from trader.venues.bitget.codes import advice, classify, kind
 from trader.venues.bitget.forms import order_size
-from trader.venues.bitget.instruments import Contracts, base_coin, parse_contracts
+from trader.venues.bitget.instruments import parse_contracts
 from trader.venues.bitget.push import (
     AccountUpdate,
     Ack,
@@ -75,6 +75,8 @@ from trader.venues.bitget.requests import (
     tickers,
 )
 from trader.venues.bitget.signer import Signer
+from trader.venues.coins import base_coin
+from trader.venues.model import Contracts
 
 __all__ = [
     "AccountUpdate",

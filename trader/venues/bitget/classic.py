@@ -11,6 +11,7 @@ from shared.domain.account import AccountKind
 from shared.domain.instrument import Instrument, Venue
 from shared.domain.order import OrderType, PositionSide, Side
 from shared.errors import ProtocolError
+from trader.net.response import Response
 from trader.venues.bitget import answers, codes, history, push, requests
 from trader.venues.bitget.forms import MARGIN_COIN, PAGE
 from trader.venues.bitget.signer import Signer
@@ -60,6 +61,11 @@ class Classic:
 
     def pace_s(self, call: Call) -> float:
         return PACE_SETTINGS_S if call.path.startswith(_SETTINGS) else PACE_S
+
+    def rest_s(self, answer: Response) -> float:
+        """The venue counts for each endpoint: the pace is enough."""
+        del answer
+        return 0.0
 
     # orders
 
@@ -237,6 +243,11 @@ class Classic:
             if row.coin == MARGIN_COIN:
                 return row
         raise ProtocolError(f"the exchange tells no {MARGIN_COIN} account")
+
+    async def leverage_limits(self, ask: Ask) -> dict[str, int]:
+        """The contract list tells them."""
+        del ask
+        return {}
 
     # events
 

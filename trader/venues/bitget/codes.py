@@ -6,35 +6,7 @@ Sorted by kind, as the vendor's tables and live sightings have them. A code that
 
 from __future__ import annotations
 
-from trader.venues.outcome import Kind, Outcome
-
-_OUTCOME = {
-    Kind.UNLISTED: Outcome.UNKNOWN,
-    Kind.AUTH: Outcome.FATAL_ACCOUNT,
-    Kind.CLOCK: Outcome.RETRY,
-    Kind.ACCOUNT_KIND: Outcome.FATAL_ACCOUNT,
-    Kind.RATE_LIMIT: Outcome.RETRY,
-    Kind.TEMPORARY: Outcome.UNKNOWN,
-    Kind.PARAMS: Outcome.CONFIRMED_NO,
-    Kind.SIZE: Outcome.CONFIRMED_NO,
-    Kind.VALUE: Outcome.CONFIRMED_NO,
-    Kind.PRICE: Outcome.CONFIRMED_NO,
-    Kind.FUNDS: Outcome.CONFIRMED_NO,
-    Kind.LIQUIDITY: Outcome.RETRY,
-    Kind.DUPLICATE_ID: Outcome.DUPLICATE_ID,
-    Kind.ORDER_NOT_FOUND: Outcome.NOT_FOUND,
-    Kind.ORDER_FINAL: Outcome.CONFIRMED_NO,
-    Kind.ORDER_LIMIT: Outcome.RETRY,
-    Kind.NO_POSITION: Outcome.CONFIRMED_NO,
-    Kind.MODE: Outcome.CONFIRMED_NO,
-    Kind.SETTING: Outcome.CONFIRMED_NO,
-    Kind.NO_CHANGE: Outcome.NO_CHANGE,
-    Kind.TRIGGER_PRICE: Outcome.CONFIRMED_NO,
-    Kind.TRIGGER_POSITION: Outcome.CONFIRMED_NO,
-    Kind.TRIGGER_STATE: Outcome.CONFIRMED_NO,
-    Kind.SYMBOL: Outcome.FATAL_SYMBOL,
-    Kind.MARKET_CLOSED: Outcome.RETRY,
-}
+from trader.venues.outcome import OF_KIND, Kind, Outcome
 
 # 25xxx and 95xxx are the unified (v3) numbers, 300xx those of the websocket, the rest is classic v2.
 _CODES = {
@@ -111,7 +83,7 @@ def classify(code: str, status: int = 200) -> Outcome:
         return Outcome.UNKNOWN
     found = KINDS.get(code)
     if found is not None:
-        return _OUTCOME[found]
+        return OF_KIND[found]
     return Outcome.RETRY if status == 429 else Outcome.UNKNOWN
 
 

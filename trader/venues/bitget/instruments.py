@@ -1,9 +1,7 @@
 """The contract list as instruments.
 
 ``tick`` = priceEndStep x 10^-pricePlace. ``step`` = sizeMultiplier, or one unit of the last decimal
-that volumePlace allows when that is coarser. Some coins are traded by the thousand or million: the base
-coin ``1000PEPE`` is PEPE with multiplier 1000, ``1MBABYDOGE`` is BABYDOGE with 1,000,000. Only 1000,
-10000, 100000, 1000000 and 1M count as multipliers, so ``1INCH`` is a coin's own name.
+that volumePlace allows when that is coarser.
 """
 
 from __future__ import annotations
@@ -16,9 +14,10 @@ import msgspec
 from shared.domain.instrument import Instrument, InstrumentStatus, Market, Venue, instrument_id
 from shared.errors import ProtocolError
 from trader.venues.bitget import wire
+from trader.venues.coins import base_coin
+from trader.venues.model import Contracts
 from trader.venues.numbers import is_multiple, optional_price, positive, stamp_ns, unsigned, whole
 
-_MULTIPLIER = re.compile(r"(1000|10000|100000|1000000|1M)([A-Z][0-9A-Z]*)")
 _COIN = re.compile(r"[0-9A-Z]{1,30}")
 _MAX_PLACES = 20
 
@@ -30,13 +29,6 @@ STATUS = {
     "restrictedAPI": InstrumentStatus.HALTED,
     "off": InstrumentStatus.GONE,
 }
-
-
-class Contracts(msgspec.Struct, frozen=True):
-    """Perpetual USDT contracts. A row that cannot be trusted is left out and named in ``problems``."""
-
-    instruments: list[Instrument]
-    problems: list[str]
 
 
 class _Contract(wire.Wire):
@@ -61,18 +53,6 @@ class _Contract(wire.Wire):
 
 _ROWS = msgspec.json.Decoder(list[msgspec.Raw])
 _ROW = msgspec.json.Decoder(_Contract)
-
-
-def base_coin(ticker: str) -> tuple[str, int]:
-    """The coin of a contract's base ticker and how many of it one unit is.
-
-    A coin that is itself called, say, 1000X would be read as a thousand X; the venue marks the two
-    alike, so the caller must know the coin by its listing, not by this.
-    """
-    match = _MULTIPLIER.fullmatch(ticker)
-    if match is None:
-        return ticker, 1
-    return match[2], 1_000_000 if match[1] == "1M" else int(match[1])
 
 
 def parse_contracts(body: bytes, status: int) -> Contracts:

@@ -6,16 +6,18 @@ Numbers stay text here, "" is the venue's "not set".
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TypeVar
 
 import msgspec
 
 from shared.domain.order import OrderState, OrderType, PositionSide, Side
 from shared.errors import ProtocolError, VenueRefusedError
+from trader.venues import strict
 from trader.venues.model import Forced, MarginMode, PositionMode, Protection
 
 T = TypeVar("T")
+
+decode, word = strict.decode, strict.word
 
 
 class Wire(msgspec.Struct, rename="camel", gc=False):
@@ -172,21 +174,6 @@ def raw_data(body: bytes, status: int) -> msgspec.Raw:
         text = envelope.msg or envelope.message or "no reason given"
         raise VenueRefusedError(envelope.code, text, status)
     return envelope.data
-
-
-def decode(decoder: msgspec.json.Decoder[T], data: bytes | memoryview | msgspec.Raw, what: str) -> T:
-    try:
-        return decoder.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ProtocolError(f"{what} cannot be read: {error}") from None
-
-
-def word(table: Mapping[str, T], text: str, name: str) -> T:
-    """The meaning of one of the venue's words; an unknown one is never guessed at."""
-    try:
-        return table[text]
-    except KeyError:
-        raise ProtocolError(f"{name} has a value that is not documented: {text[:40]!r}") from None
 
 
 SUCCESS = "00000"

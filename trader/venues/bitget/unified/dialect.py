@@ -17,6 +17,7 @@ from shared.domain.account import AccountKind
 from shared.domain.instrument import Instrument, Venue
 from shared.domain.order import OrderType, PositionSide, Side
 from shared.errors import ProtocolError, VenueRefusedError
+from trader.net.response import Response
 from trader.venues.bitget import codes
 from trader.venues.bitget import requests as public_requests
 from trader.venues.bitget.answers import check, parse_ack
@@ -83,6 +84,11 @@ class Unified:
 
     def pace_s(self, call: Call) -> float:
         return PACE_QUESTIONS_S if call.path.startswith(_QUESTIONS) else PACE_S
+
+    def rest_s(self, answer: Response) -> float:
+        """The venue counts for each endpoint: the pace is enough."""
+        del answer
+        return 0.0
 
     # orders
 
@@ -289,6 +295,11 @@ class Unified:
     async def money(self, ask: Ask) -> AccountReport:
         answer = await ask(requests.assets())
         return answers.parse_money(answer.body, answer.status)
+
+    async def leverage_limits(self, ask: Ask) -> dict[str, int]:
+        """The contract list tells them."""
+        del ask
+        return {}
 
     # events
 

@@ -41,7 +41,7 @@ def order(raw: wire.Order) -> OrderReport:
     side = words.word(words.SIDE, raw.side, "side")
     forced = _forced(raw)
     position: PositionSide | None = None
-    reduces = forced is not Forced.NO
+    reduces = words.word(words.REDUCE_ONLY, raw.reduce_only or "", "reduceOnly") or forced is not Forced.NO
     if mode is PositionMode.HEDGE:
         position = words.word(words.POSITION_SIDE, raw.pos_side or raw.hold_side or "", "posSide")
         reduces = (side is Side.BUY) is not (position is PositionSide.LONG)
@@ -56,7 +56,7 @@ def order(raw: wire.Order) -> OrderReport:
         client_id=raw.client_oid or "",
         side=side,
         position=position,
-        reduce_only=reduces or words.word(words.REDUCE_ONLY, raw.reduce_only or "", "reduceOnly"),
+        reduce_only=reduces,
         order_type=words.word(words.ORDER_TYPE, raw.order_type, "orderType"),
         state=state,
         size=positive(raw.qty, "qty"),
