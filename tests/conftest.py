@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import psycopg
 import pytest
 from psycopg import sql
@@ -21,6 +22,10 @@ from sqlalchemy.orm import Session
 from shared.db import schema
 from shared.db.embedded import EmbeddedPostgres
 from shared.db.engine import engine
+
+#: How long one example takes says how busy the machine is, not whether the code is right.
+hypothesis.settings.register_profile("kestrel", deadline=None)
+hypothesis.settings.load_profile("kestrel")
 
 TEMPLATE = "kestrel"
 _numbers = itertools.count(1)

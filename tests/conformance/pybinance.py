@@ -11,6 +11,10 @@ with warnings.catch_warnings():
     warnings.filterwarnings("ignore", message="websockets.legacy is deprecated", category=DeprecationWarning)
     from binance import AsyncClient, BinanceSocketManager
     from binance.exceptions import BinanceAPIException
+    from binance.ws.reconnecting_websocket import ReconnectingWebsocket
+
+#: How often its sockets look whether they are to end: a closing one waits that long.
+ReconnectingWebsocket.TIMEOUT = 0.2
 
 __all__ = ["AsyncClient", "BinanceAPIException", "BinanceSocketManager", "client", "sockets"]
 
