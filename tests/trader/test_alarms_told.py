@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 from pathlib import Path
 
 from shared.domain.ids import client_id
@@ -14,6 +15,7 @@ LEVERAGE = "/api/v2/mix/account/set-leverage"
 FUTURES = {"productType": "USDT-FUTURES", "marginCoin": "USDT", "symbol": "NEWUSDT"}
 #: The venue's own text, with what a careless hand might change on the way.
 REFUSED = "Incorrect permissions, need  {0} 合约 'write' \"permissions\" %s <b>"
+REVOKED = "Invalid API-key, IP, or permissions for action."
 
 
 def told(world: World, person: Person) -> list[tuple[str, bool, str]]:
@@ -37,6 +39,11 @@ def test_each_trouble_ends_in_one_clear_message_and_the_right_state(world: World
     powerless = world.person("emil")
     rivalled = world.person("hal")
     wrong = world.person("fay", kind="unified", stored="classic")
+    burst = world.person("gus", venue="binance", kind="usdm", leverage="20", take_profit="100")
+    revoked = world.person("ivy", venue="binance", kind="usdm")
+    gone = {"status": 401, "code": "-2015", "message": REVOKED}
+    everything = {"path": "/fapi/*", "account": int(revoked.paper_id)}
+    world.control("POST", "faults", match=everything, do="status", args=gone)
     fault = {"match": {"path": PLACE, "account": int(powerless.paper_id)}, "do": "status"}
     args = {"status": 400, "code": "40014", "message": REFUSED}
     world.control("POST", "faults", **fault, args=args)
@@ -53,8 +60,9 @@ def test_each_trouble_ends_in_one_clear_message_and_the_right_state(world: World
     )
     world.start_trader()
     eventually(lambda: kinds(world, wrong) == [("key", False)], 30, "the wrong kind is told")
+    eventually(lambda: kinds(world, revoked) == [("key", False)], 10, "the revoked key is told")
     eventually(lambda: kinds(world, rivalled) == [("second_writer", False)], 10, "the rival is told")
-    well = [closed, reduced, liquidated, unharmed, powerless]
+    well = [closed, reduced, liquidated, unharmed, burst, powerless]
     eventually(
         lambda: all("NEWUSDT" in world.health()["prepared"][str(p.account_id)] for p in well), 30, "prepared"
     )
@@ -66,13 +74,13 @@ def test_each_trouble_ends_in_one_clear_message_and_the_right_state(world: World
         args=args,
     )
     world.notice(TITLE)
-    for person in (closed, reduced, liquidated, unharmed):
+    for person in (closed, reduced, liquidated, unharmed, burst):
         world.filled(person)
     eventually(lambda: kinds(world, powerless) == [("key", False)], 10, "no permission is told")
     eventually(
-        lambda: len(world.rows("select 1 from positions where take_profit_price is not null")) == 4,
+        lambda: len(world.rows("select 1 from positions where take_profit_price is not null")) == 5,
         10,
-        "all four are protected",
+        "all five are protected",
     )
 
     # The user's own hand, and the market.
@@ -90,7 +98,13 @@ def test_each_trouble_ends_in_one_clear_message_and_the_right_state(world: World
     world.price("NEWUSDT", "2.37")
     eventually(lambda: kinds(world, closed) == [("hand", False)], 10, "closed by hand is told")
     eventually(lambda: kinds(world, reduced) == [("hand", False)], 10, "reduced by hand is told")
-    eventually(lambda: kinds(world, liquidated) == [("forced", False)], 10, "the liquidation is told")
+    for person in (liquidated, burst):
+        eventually(lambda p=person: kinds(world, p) == [("forced", False)], 10, f"{person.name}: liquidation")
+    # What happens while the trader is down is told by the next one, and nothing is told again.
+    assert world.trader is not None
+    world.settled()
+    world.trader.end(signal.SIGKILL)
+    world.by_hand(unharmed, "/api/v2/mix/order/close-positions", **FUTURES)
 
     # What stood in the way goes away.
     world.control("DELETE", "faults")
@@ -100,13 +114,16 @@ def test_each_trouble_ends_in_one_clear_message_and_the_right_state(world: World
     # Meanwhile a second Kestrel on the same accounts says for each of them why it does nothing.
     other = tmp_path / "other"
     shutil.copytree(world.home / "keys", other / "keys")
-    first = world.trader
+    first = world.start_trader()
+    eventually(lambda: world.health().get("ready"), 30, "the trader is back")
     second = world.start_trader(KESTREL_HOME=str(other))
     world.trader = first
     for person, before in (
         (wrong, [("key", False), ("key", True)]),
         (powerless, [("key", False), ("key", True)]),
-        (unharmed, []),
+        (revoked, [("key", False), ("key", True)]),
+        (unharmed, [("hand", False)]),
+        (burst, [("forced", False)]),
         (closed, [("hand", False)]),
     ):
         wanted = [*before, ("lease", False)]
@@ -118,6 +135,7 @@ def test_each_trouble_ends_in_one_clear_message_and_the_right_state(world: World
     texts = {kind: text for person in world.people for kind, over, text in told(world, person) if not over}
     assert f"{REFUSED} (code 40014)" in told(world, powerless)[0][2]
     assert f"kestrel accounts set {wrong.account_id} --kind unified" in told(world, wrong)[0][2]
+    assert f"{REVOKED} (code -2015)" in told(world, revoked)[0][2]
     assert "stop one of the two" in texts["lease"]
     assert "was closed by an order that is not Kestrel's" in told(world, closed)[0][2]
     assert "was reduced by an order that is not Kestrel's" in told(world, reduced)[0][2]
@@ -129,10 +147,9 @@ def test_each_trouble_ends_in_one_clear_message_and_the_right_state(world: World
         "select body->>'text' from outbox where kind = 'order' and body->>'state' = 'rejected'"
     ) == [(REFUSED,)]
     # The right state: one entry each and none where it must not be; what is left is protected.
-    assert [world.entries(person) for person in well] == [1, 1, 1, 1, 0]
-    assert world.entries(rivalled) == world.entries(wrong) == 0
-    assert world.account(closed)["positions"] == world.account(liquidated)["positions"] == []
-    assert world.account(closed)["plans"] == world.account(liquidated)["plans"] == []
-    for person in (reduced, unharmed):
-        assert [plan["planType"] for plan in world.account(person)["plans"]] == ["pos_profit"]
+    assert [world.entries(person) for person in well] == [1, 1, 1, 1, 1, 0]
+    assert [world.entries(person) for person in (rivalled, wrong, revoked)] == [0, 0, 0]
+    for person in (closed, liquidated, unharmed, burst):
+        assert world.account(person)["positions"] == world.account(person)["plans"] == []
+    assert [plan["planType"] for plan in world.account(reduced)["plans"]] == ["pos_profit"]
     assert world.health()["ready"] == len(world.people)
