@@ -170,7 +170,16 @@ class Closings:
             and order.order_id not in self._accounted
         ]
         strangers = [order for order in reducing if order.client_id not in self._tracker]
-        taken = [order for order in strangers if _took_profit(order, before)]
+        near = [order for order in strangers if order.forced is Forced.NO and _near(order, before)]
+        if near and case.tries < len(RETRIES_S) and self._own_waits(before.symbol):
+            self._later(case)  # our take profit may have become this order, under a name of the exchange
+            return False
+        taken = [
+            order
+            for order in strangers
+            if _took_profit(order, before)
+            or (order in near and self._own_since(since_ns, before.symbol, order.filled_size))
+        ]
         for order in strangers:
             if order not in taken:
                 self._tell(case, order)
@@ -182,20 +191,32 @@ class Closings:
         if reducing or self._own_since(since_ns, before.symbol):
             return True
         if case.tries < len(RETRIES_S):
-            case.due = asyncio.get_running_loop().time() + RETRIES_S[case.tries]
-            case.tries += 1
+            self._later(case)
             return False
         if before.size is not None:
             self._unexplained(case)
         return True
 
-    def _own_since(self, since_ns: int, symbol: str) -> bool:
-        """Whether an order of ours that reduces was filled meanwhile."""
+    @staticmethod
+    def _later(case: _Case) -> None:
+        case.due = asyncio.get_running_loop().time() + RETRIES_S[case.tries]
+        case.tries += 1
+
+    def _own_waits(self, symbol: str) -> bool:
+        """Whether a take profit of ours has not ended yet, as far as we know."""
+        return any(
+            order.open and order.intent.step is Step.TAKE_PROFIT and order.intent.instrument.symbol == symbol
+            for order in self._tracker.unfinished(self._lane.account.id)
+        )
+
+    def _own_since(self, since_ns: int, symbol: str, size: Decimal | None = None) -> bool:
+        """Whether an order of ours that reduces was filled meanwhile, with just this size if one is given."""
         return any(
             order.intent.account_id == self._lane.account.id
             and order.intent.reduce_only
             and order.intent.instrument.symbol == symbol
             and order.filled_size > 0
+            and size in (None, order.filled_size)
             and order.filled_ns >= since_ns
             for order in self._tracker.all()
         )
@@ -225,11 +246,17 @@ class Closings:
         self._on_alarm(Kind.HAND, f"{before.symbol}:{before.side.value}:{before.opened_ns}:{done}", text)
 
 
+def _near(order: OrderReport, before: _Seen) -> bool:
+    """Whether it closed where our take profit lay, or better."""
+    if before.target is None or order.average_price is None:
+        return False
+    if before.side is PositionSide.LONG:
+        return order.average_price >= before.target * NEAR
+    return order.average_price <= before.target * (2 - NEAR)
+
+
 def _took_profit(order: OrderReport, before: _Seen) -> bool:
     """The take profit that rode on our entry became an order with an id of the exchange."""
     if order.forced is not Forced.NO or not order.triggered:
         return False
-    if before.target is None or order.average_price is None:
-        return before.target is None  # it was not read before it was struck
-    nearest = before.target * (NEAR if before.side is PositionSide.LONG else 2 - NEAR)
-    return (order.average_price >= nearest) is (before.side is PositionSide.LONG)
+    return before.target is None or _near(order, before)  # None: it was struck before it was read
