@@ -31,7 +31,7 @@ class Desk:
         self.now = 10**18
         self.full = False
         self.written: list[records.Alarm] = []
-        monkeypatch.setattr(alarms.clock, "now_ns", lambda: self.now)
+        monkeypatch.setattr(clock, "now_ns", lambda: self.now)
         self.start()
 
     def start(self) -> None:

@@ -30,6 +30,10 @@ def kinds(world: World, person: Person) -> list[tuple[str, bool]]:
     return [(kind, over) for kind, over, _ in told(world, person)]
 
 
+def becomes(world: World, person: Person, wanted: list[tuple[str, bool]]) -> None:
+    eventually(lambda: sorted(kinds(world, person)) == sorted(wanted), 20, f"{person.name} is told {wanted}")
+
+
 def test_each_trouble_ends_in_one_clear_message_and_the_right_state(world: World, tmp_path: Path) -> None:
     world.symbol("NEWUSDT", "2.5")
     closed = world.person("anna", leverage="5", take_profit="100")
@@ -99,7 +103,7 @@ def test_each_trouble_ends_in_one_clear_message_and_the_right_state(world: World
     eventually(lambda: kinds(world, closed) == [("hand", False)], 10, "closed by hand is told")
     eventually(lambda: kinds(world, reduced) == [("hand", False)], 10, "reduced by hand is told")
     for person in (liquidated, burst):
-        eventually(lambda p=person: kinds(world, p) == [("forced", False)], 10, f"{person.name}: liquidation")
+        becomes(world, person, [("forced", False)])
     # What happens while the trader is down is told by the next one, and nothing is told again.
     assert world.trader is not None
     world.settled()
@@ -126,8 +130,7 @@ def test_each_trouble_ends_in_one_clear_message_and_the_right_state(world: World
         (burst, [("forced", False)]),
         (closed, [("hand", False)]),
     ):
-        wanted = [*before, ("lease", False)]
-        eventually(lambda p=person, w=wanted: sorted(kinds(world, p)) == sorted(w), 20, f"{person.name}: all")
+        becomes(world, person, [*before, ("lease", False)])
     eventually(lambda: ("second_writer", True) in kinds(world, rivalled), 40, "the rival is gone")
     second.end()
     world.settled()

@@ -247,9 +247,9 @@ class Closings:
 
 
 def _near(order: OrderReport, before: _Seen) -> bool:
-    """Whether it closed where our take profit lay, or better."""
+    """Whether it closed where our take profit lay, or better; yes where that was not read."""
     if before.target is None or order.average_price is None:
-        return False
+        return True
     if before.side is PositionSide.LONG:
         return order.average_price >= before.target * NEAR
     return order.average_price <= before.target * (2 - NEAR)
@@ -257,6 +257,4 @@ def _near(order: OrderReport, before: _Seen) -> bool:
 
 def _took_profit(order: OrderReport, before: _Seen) -> bool:
     """The take profit that rode on our entry became an order with an id of the exchange."""
-    if order.forced is not Forced.NO or not order.triggered:
-        return False
-    return before.target is None or _near(order, before)  # None: it was struck before it was read
+    return order.forced is Forced.NO and order.triggered and _near(order, before)

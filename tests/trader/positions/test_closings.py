@@ -112,7 +112,9 @@ def own(name: str, **more: Any) -> Any:
         "step": Step.TAKE_PROFIT,
         "instrument": SimpleNamespace(symbol="NEWUSDT"),
     }
-    return SimpleNamespace(intent=SimpleNamespace(**intent | more), filled_size=D(10), filled_ns=OPENED + 20)
+    return SimpleNamespace(
+        intent=SimpleNamespace(**intent | more), filled_size=D(10), filled_ns=OPENED + 20, open=False
+    )
 
 
 @pytest.fixture
@@ -160,10 +162,26 @@ async def test_what_the_exchange_forced_is_told_as_such(bench: Bench, forced: Fo
 )
 async def test_our_take_profit_is_no_news(bench: Bench, closing: Any, target: Any, told: Any) -> None:
     bench.mine["ours"] = own("ours")
+    bench.mine["ours"].filled_size = D(3)
     bench.orders = [[closing]]
     bench.see("10", target=target)
     bench.see()
     assert await bench.done() == told
+
+
+@pytest.mark.parametrize("filled", [True, False])
+async def test_a_take_profit_that_the_exchange_renamed(bench: Bench, filled: bool) -> None:
+    """Until our own is known to have ended nobody is accused."""
+    mine = bench.mine["ours"] = own("ours")
+    mine.open, mine.filled_size = True, D(0)
+    bench.orders = [[order("1", average_price=D("3.01"))]]
+    bench.see("10")
+    bench.see()
+    while not bench.asked:
+        await asyncio.sleep(0)
+    assert bench.told == []
+    mine.open, mine.filled_size = False, D(10 if filled else 0)
+    assert await bench.done() == ([] if filled else [(Kind.HAND, "closed")])
 
 
 async def test_lists_that_lag_are_asked_again(bench: Bench) -> None:
