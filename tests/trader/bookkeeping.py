@@ -220,7 +220,7 @@ class Books:
     async def kill(self) -> None:
         """End like a killed process: the journal stays as it is."""
         self.tracker.attach(_Gone())  # type: ignore[arg-type]
-        self.tracker.on_change = lambda _: None
+        self.tracker.on_change = self.gateway._on_settle = lambda _: None
         await self.gateway.stop()
         await self.member.stop()
         self.journal.close()
@@ -435,7 +435,7 @@ class Books:
     def cancel_by_hand(self) -> None:
         """The user cancels what rests on the exchange's own page."""
         for order in list(self.paper.orders.values()):
-            self.exchange.server.engine.cancel(self.paper, order.id)
+            self.exchange.server.engine.cancel(self.paper, order)
 
     def fault(self, do: str, path: bool, nth: list[int], args: dict[str, Any]) -> None:
         match: dict[str, Any] = {"account": self.paper.id, "path" if path else "channel": "*"}

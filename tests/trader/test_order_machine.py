@@ -173,7 +173,10 @@ class OrderMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.books is not None)
     @invariant()
     def nothing_is_doubled_lost_or_taken_back(self) -> None:
-        self.open_books.check()
+        async def work() -> None:
+            self.open_books.check()
+
+        self.run(work())
 
     def teardown(self) -> None:
         if self.books is not None:
@@ -210,8 +213,8 @@ def play(runner: asyncio.Runner, kind: str, chosen: settings) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_after_any_script_the_book_is_the_exchanges(runner: asyncio.Runner, kind: str) -> None:
     chosen = settings(
-        max_examples=4,
-        stateful_step_count=15,
+        max_examples=20,
+        stateful_step_count=20,
         deadline=None,
         derandomize=True,
         database=None,
