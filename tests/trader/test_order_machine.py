@@ -213,7 +213,7 @@ def play(runner: asyncio.Runner, kind: str, chosen: settings) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_after_any_script_the_book_is_the_exchanges(runner: asyncio.Runner, kind: str) -> None:
     chosen = settings(
-        max_examples=20,
+        max_examples=15,
         stateful_step_count=20,
         deadline=None,
         derandomize=True,
@@ -228,7 +228,7 @@ def test_after_any_script_the_book_is_the_exchanges(runner: asyncio.Runner, kind
 @pytest.mark.parametrize("kind", KINDS)
 def test_after_any_of_many_long_scripts_the_book_is_the_exchanges(runner: asyncio.Runner, kind: str) -> None:
     chosen = settings(
-        max_examples=200,
+        max_examples=150,
         stateful_step_count=40,
         deadline=None,
         suppress_health_check=list(HealthCheck),
