@@ -461,49 +461,63 @@ class Books:
 
     def differences(self) -> list[str]:
         """How the books differ from the exchange: nothing, when all is well."""
-        found: list[str] = []
         there = self.executions()
+        found: list[str] = []
         for order in self.tracker.all():
-            name, intent = order.intent.client_id, order.intent
-            if intent.step is Step.TAKE_PROFIT:
-                rests = name in {plan.client_id for plan in self.paper.plans.values()}
-                if order.open is not rests:
-                    found.append(f"take profit {name}: {order.state.value} here, resting there: {rests}")
-                continue
-            if name not in there:
-                if order.state not in (OrderState.REJECTED, OrderState.DENIED):
-                    found.append(f"{name}: {order.state.value} here, unknown there")
-                continue
-            real = there[name][0]
-            if order.state.value != real.state.value:
-                found.append(f"{name}: {order.state.value} here, {real.state.value} there")
-            if not order.filled_size == order.fills_size == real.filled:
-                found.append(f"{name}: {order.filled_size}/{order.fills_size} here, {real.filled} there")
-            fills = self.exchange.server.engine.fills(self.paper, Query(order_id=real.id))
-            same = len(order.fill_ids) == len(fills)
-            if self.exchange.venue is not Venue.BINANCE:  # it names its fills by shorter numbers
-                same = order.fill_ids == {str(fill.id) for fill in fills}
-            if not same:
-                found.append(f"{name}: fills {order.fill_ids} here, {[fill.id for fill in fills]} there")
-            if order.needs_take_profit:
-                found.append(f"{name}: not known to be protected")
-        for position in self.paper.positions.values():
-            wanted = [
-                each
-                for each in self.tracker.all()
-                if each.intent.instrument.symbol == position.symbol and each.intent.take_profit is not None
-            ]
-            plans = [plan for plan in self.paper.plans.values() if plan.symbol == position.symbol]
-            if wanted and len(plans) != 1:
-                found.append(f"{position.symbol}: {len(plans)} take profits rest")
-        last = self.member.book.last
-        here = {(each.instrument.symbol, each.side.value, each.size) for each in last.positions} if last else None
-        real_positions = {
-            (each.symbol, each.side.value, each.size) for each in self.paper.positions.values()
-        }
-        if here != real_positions:
-            found.append(f"positions: {here} here, {real_positions} there")
+            if order.intent.step is Step.TAKE_PROFIT:
+                found += self._of_take_profit(order)
+            elif real := there.get(order.intent.client_id):
+                found += self._of_order(order, real[0])
+            elif order.state not in (OrderState.REJECTED, OrderState.DENIED):
+                found.append(f"{order.intent.client_id}: {order.state.value} here, unknown there")
+        return found + self._of_protection() + self._of_positions()
+
+    def _of_take_profit(self, order: Tracked) -> list[str]:
+        name = order.intent.client_id
+        rests = name in {plan.client_id for plan in self.paper.plans.values()}
+        if order.open is rests:
+            return []
+        return [f"take profit {name}: {order.state.value} here, resting there: {rests}"]
+
+    def _of_order(self, order: Tracked, real: Any) -> list[str]:
+        name, found = order.intent.client_id, []
+        if order.state.value != real.state.value:
+            found.append(f"{name}: {order.state.value} here, {real.state.value} there")
+        if not order.filled_size == order.fills_size == real.filled:
+            found.append(f"{name}: {order.filled_size}/{order.fills_size} here, {real.filled} there")
+        fills = self.exchange.server.engine.fills(self.paper, Query(order_id=real.id))
+        same = len(order.fill_ids) == len(fills)
+        if self.exchange.venue is not Venue.BINANCE:  # it names its fills by shorter numbers
+            same = order.fill_ids == {str(fill.id) for fill in fills}
+        if not same:
+            found.append(f"{name}: fills {order.fill_ids} here, {[fill.id for fill in fills]} there")
+        if order.needs_take_profit:
+            found.append(f"{name}: not known to be protected")
         return found
+
+    def _of_protection(self) -> list[str]:
+        """Every position that an entry with a take profit opened has one that rests on the exchange."""
+        wanted = {
+            each.intent.instrument.symbol
+            for each in self.tracker.all()
+            if each.intent.take_profit is not None
+        }
+        resting = [plan.symbol for plan in self.paper.plans.values()]
+        return [
+            f"{each.symbol}: {resting.count(each.symbol)} take profits rest"
+            for each in self.paper.positions.values()
+            if each.symbol in wanted and resting.count(each.symbol) != 1
+        ]
+
+    def _of_positions(self) -> list[str]:
+        last = self.member.book.last
+        here = (
+            {(each.instrument.symbol, each.side.value, each.size) for each in last.positions}
+            if last
+            else None
+        )
+        there = {(each.symbol, each.side.value, each.size) for each in self.paper.positions.values()}
+        return [] if here == there else [f"positions: {here} here, {there} there"]
 
     async def one_beat(self) -> list[str]:
         """Faults stop, the beat comes; what still differs when the next one would be due."""

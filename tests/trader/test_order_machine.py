@@ -23,6 +23,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from shared.domain.account import AccountKind
 from tests.trader.bookkeeping import COINS, KINDS, WAITS, Books, Exchange
 
 #: Loop turns between two steps: what is on its way may or may not arrive.
@@ -54,6 +55,9 @@ PUSHES: list[tuple[str, dict[str, Any]]] = [
     ("mute_stream", {"times": 1}),
     ("malformed_json", {"times": 2}),
 ]
+
+#: "This client id exists already" in the words of each dialect.
+DUPLICATE = {AccountKind.CLASSIC: "40786", AccountKind.UNIFIED: "25212", AccountKind.USDM: "-4116"}
 
 
 class OrderMachine(RuleBasedStateMachine):
@@ -135,6 +139,13 @@ class OrderMachine(RuleBasedStateMachine):
     def drop_request_or_answer(self, fault: tuple[str, dict[str, Any]], nth: list[int]) -> None:
         self.open_books.fault(fault[0], True, nth, fault[1])
 
+    @rule(executed=st.booleans(), nth=NTH)
+    def say_that_the_id_exists(self, executed: bool, nth: list[int]) -> None:
+        code = DUPLICATE[self.exchange.kind]
+        self.open_books.fault(
+            "status", True, nth, {"status": 400, "code": code, "executed": executed, "times": 1}
+        )
+
     @rule(fault=st.sampled_from(PUSHES), nth=NTH)
     def drop_duplicate_or_reorder_pushes(self, fault: tuple[str, dict[str, Any]], nth: list[int]) -> None:
         self.open_books.fault(fault[0], False, nth, fault[1])
@@ -213,7 +224,7 @@ def play(runner: asyncio.Runner, kind: str, chosen: settings) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_after_any_script_the_book_is_the_exchanges(runner: asyncio.Runner, kind: str) -> None:
     chosen = settings(
-        max_examples=15,
+        max_examples=10,
         stateful_step_count=20,
         deadline=None,
         derandomize=True,
