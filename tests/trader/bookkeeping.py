@@ -43,7 +43,7 @@ from trader.paper.engine.model import AccountKind as PaperKind
 from trader.paper.faults.rules import NewFault
 from trader.paper.server import Options, PaperServer
 from trader.positions.rows import AccountSnapshot, Held
-from trader.venues.model import Call
+from trader.venues.model import Call, MarginMode
 from trader.venues.registry import PUBLIC_SIDES
 
 PREFIX = "Ab3z"
@@ -290,9 +290,8 @@ class Books:
         presumed = before in (OrderState.REJECTED, OrderState.DENIED) and code in ("absent", "not_sent")
         if RANK[order.state] < RANK[before] and not presumed:
             self.broken.append(f"{name} went back from {before.value} to {order.state.value}")
-        if before in TERMINAL and order.state is not before and not presumed:
-            if order.state is not OrderState.FILLED:
-                self.broken.append(f"{name} ended as {before.value} and as {order.state.value}")
+        if before in TERMINAL and order.state not in (before, OrderState.FILLED) and not presumed:
+            self.broken.append(f"{name} ended as {before.value} and as {order.state.value}")
         self._ranks[name] = (order.state, order.code)
 
     def executions(self) -> dict[str, list[Any]]:
@@ -328,39 +327,30 @@ class Books:
 
     def enter(self, symbol: str, *, attached: bool) -> None:
         """A market entry as the sniper sends it, with a take profit that rides on it or follows the fill."""
-        instrument = self.instrument(symbol)
-        price = Decimal("2.5")
+        instrument, price = self.instrument(symbol), Decimal("2.5")
         target = take_profit_price(price, TAKE_PROFIT, LEVERAGE, instrument.tick)
-        self._submit(
-            instrument,
-            Decimal(100),
-            OrderType.MARKET,
-            None,
-            price,
-            target,
-            attached and self.lane.dialect.attaches,
-        )
+        rides = attached and self.lane.dialect.attaches
+        self._submit(instrument, Decimal(100), reference=price, target=target, attached=rides)
 
     def rest(self, below: int) -> None:
         """A limit buy below the market."""
         price = Decimal(60_000 - 100 * below)
-        self._submit(
-            self.instrument(RESTING), Decimal("0.01"), OrderType.LIMIT, price, price, None, attached=False
-        )
+        self._submit(self.instrument(RESTING), Decimal("0.01"), reference=price, price=price)
 
     def _submit(
         self,
         instrument: Instrument,
         size: Decimal,
-        order_type: OrderType,
-        price: Decimal | None,
+        *,
         reference: Decimal,
-        target: Decimal | None,
-        attached: bool,
+        price: Decimal | None = None,
+        target: Decimal | None = None,
+        attached: bool = False,
     ) -> None:
         mode = self.lane.position_mode
-        if mode is None or (self.lane.blocked and self.lane.position_mode is None):
-            return
+        if mode is None:
+            return  # nothing is known of the account yet: the sniper would not send either
+        order_type = OrderType.MARKET if price is None else OrderType.LIMIT
         now, cause = clock.now_ns(), f"listing:upbit:{next(self._numbers)}:NEW"
         account = self._who.account
         intent = records.Intent(
@@ -397,7 +387,7 @@ class Books:
             size=size,
             client_id=intent.client_id,
             position_mode=mode,
-            margin_mode=protector.MarginMode.ISOLATED,
+            margin_mode=MarginMode.ISOLATED,
             order_type=order_type,
             price=price,
             take_profit=target if attached else None,
