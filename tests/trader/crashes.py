@@ -243,7 +243,7 @@ class Matrix:
 
     def _start(self, **environment: str) -> Process:
         return self.world.start_trader(
-            KESTREL_TRADER__ORDER_TIMEOUT_S="1", KESTREL_TRADER__POSITIONS_S="2", **environment
+            KESTREL_TRADER__ORDER_TIMEOUT_S="1", KESTREL_TRADER__POSITIONS_S="2", KESTREL_TRADER__INSTRUMENTS_S="5", **environment
         )
 
     def _armed(self) -> None:

@@ -125,10 +125,11 @@ class World:
         self._keys: dict[str, dict[str, str]] = {}
         self._http = httpx.Client(timeout=5, trust_env=False)
 
-    def open(self, tape: str = "manual") -> World:
+    def open(self, tape: str = "manual", *options: str) -> World:
         vault.ensure_keys(self.home)
         self.exchange = Process(
-            ["trader.paper", "--port", "0", "--tape", tape, "--home", str(self.home)], self._environment()
+            ["trader.paper", "--port", "0", "--tape", tape, "--home", str(self.home), *options],
+            self._environment(),
         )
         ready = json.loads(self.exchange.line(lambda line: line.startswith("{"), 20))
         self.url = ready["rest"]

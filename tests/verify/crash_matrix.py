@@ -91,7 +91,7 @@ def matrix(server: str, folder: Path, runs: int, *, seed: int = SEED, parts: int
             return
         world = World(folder / f"world{number}", _database(server))
         try:
-            made = Matrix(world.open(), seed + number, number, parts)
+            made = Matrix(world.open("manual", "--no-limits"), seed + number, number, parts)
             for kill in mine:
                 done = made.round(kill)
                 with lock:
