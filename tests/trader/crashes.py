@@ -28,7 +28,11 @@ from trader.faultpoints import NAMES
 TITLE = "코인{number}(T{number}) 신규 거래지원 안내 (KRW, BTC, USDT 마켓)"
 ANSWER_S = 120.0
 
-DIALECTS = {"classic": ("bitget", "classic"), "unified": ("bitget", "unified"), "binance": ("binance", "usdm")}
+DIALECTS = {
+    "classic": ("bitget", "classic"),
+    "unified": ("bitget", "unified"),
+    "binance": ("binance", "usdm"),
+}
 RULES = ("pending", "always")
 #: Paths of an order, a take profit order, and the cancellation of one.
 PATHS = {
@@ -243,7 +247,10 @@ class Matrix:
 
     def _start(self, **environment: str) -> Process:
         return self.world.start_trader(
-            KESTREL_TRADER__ORDER_TIMEOUT_S="1", KESTREL_TRADER__POSITIONS_S="2", KESTREL_TRADER__INSTRUMENTS_S="5", **environment
+            KESTREL_TRADER__ORDER_TIMEOUT_S="1",
+            KESTREL_TRADER__POSITIONS_S="2",
+            KESTREL_TRADER__INSTRUMENTS_S="5",
+            **environment,
         )
 
     def _armed(self) -> None:
