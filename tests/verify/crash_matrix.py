@@ -30,7 +30,7 @@ from trader.faultpoints import NAMES
 
 SEED = 6
 #: Worlds (an exchange and a trader each) at once: most of a round is waiting for settle times.
-WORLDS = 5
+WORLDS = 6
 TEMPLATE = "kestrel"
 _numbers = itertools.count(1)
 _making = threading.Lock()
