@@ -6,6 +6,7 @@ take profit; and Postgres ends up saying the same. All figures: ``python -m test
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ def test_a_kill_at_any_point_loses_doubles_and_bares_nothing(
 ) -> None:
     home.mkdir(mode=0o711)
     found = matrix(postgres_server, home, runs, parts=parts)
-    print(found.table())
+    sys.stdout.write(found.table() + "\n")
     assert found.never == [], "fault points that nobody reached"
     assert found.wrong == []
     assert len(found.runs) >= runs

@@ -24,7 +24,7 @@ from psycopg import sql
 from shared import clock
 from shared.db import schema
 from shared.db.embedded import EmbeddedPostgres
-from tests.trader.crashes import DIALECTS, FAULTS, RULES, Kill, Matrix, Run, kills
+from tests.trader.crashes import DIALECTS, FAULTS, RULES, Matrix, Run, kills
 from tests.trader.world import World
 from trader.faultpoints import NAMES
 
