@@ -33,6 +33,7 @@ from trader import hosts, ops, status, warmstart
 from trader.alarms import Alarms
 from trader.desk import Desk
 from trader.directory import Directory, Member
+from trader.faultpoints import fault_point
 from trader.lease import Leases
 from trader.listings.detector import Detector
 from trader.listings.upbit import UpbitSource
@@ -92,6 +93,7 @@ class Trader:
             known.take(entry.record)
 
         self.journal = Journal(folder, segment_bytes=settings.trader.journal_segment_bytes, on_entry=replay)
+        fault_point("app.replayed")
         self.tracker.attach(self.journal)
         self.known = known
         self.leases = Leases(url, prefix, wanted=self._looked_after, on_change=self._admit)

@@ -19,6 +19,7 @@ import structlog
 from shared import clock
 from shared.domain.ids import installation_of
 from shared.errors import JournalError, KestrelError
+from trader.faultpoints import fault_point
 from trader.lane import Lane
 from trader.orders.settler import Settler
 from trader.orders.tracker import Tracked, Tracker
@@ -97,6 +98,7 @@ class Reconciler:
         asked_ns = clock.now_ns()
         resting, complete = await venue.resting_orders(ask)
         plans = await venue.resting_protection(ask)
+        fault_point("reconciler.read")
         named = {report.client_id for report in resting} | {plan.client_id for plan in plans}
         await self._strangers(named)
         for report in resting:
