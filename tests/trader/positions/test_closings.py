@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -57,7 +57,9 @@ class Bench:
             account=SimpleNamespace(id=1), ask=None, dialect=SimpleNamespace(recent_orders=self._orders)
         )
         self.book: Any = SimpleNamespace(remembered=[])
-        self.closings = Closings(lane, tracker, self.book, on_alarm=lambda *told: self.told.append(told))
+        self.closings = Closings(
+            lane, cast(Any, tracker), cast(Any, self.book), on_alarm=lambda *told: self.told.append(told)
+        )
 
     async def _orders(self, ask: object, symbol: str, start_ms: int) -> tuple[list[OrderReport], bool]:
         self.asked += 1
