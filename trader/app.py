@@ -30,12 +30,14 @@ from shared.errors import KestrelError, StartError
 from shared.settings import Settings
 from shared.vault import TraderKeys
 from trader import hosts, ops, status, warmstart
+from trader.alarms import Alarms
 from trader.desk import Desk
 from trader.directory import Directory, Member
+from trader.faultpoints import fault_point
 from trader.lease import Leases
 from trader.listings.detector import Detector
 from trader.listings.upbit import UpbitSource
-from trader.orders import takeover
+from trader.orders import records, takeover
 from trader.orders.gateway import Gateway
 from trader.orders.journal import Entry, Journal
 from trader.orders.tracker import Tracked, Tracker
@@ -43,6 +45,7 @@ from trader.orders.unfinished import WAITING
 from trader.recorder import Recorder
 from trader.rehearsal import Rehearsal
 from trader.sniper import Sniper
+from trader.standing import standing
 
 log = structlog.get_logger(__name__)
 
@@ -56,6 +59,7 @@ MARKETS_S = 10.0
 #: How long a start waits for Postgres' word about whose the accounts are.
 LEASES_S = 10.0
 COLLECT_S = 20.0
+ALARM_BEAT_S = 0.5
 WHOLE_EVERY = 30
 
 
@@ -79,14 +83,17 @@ class Trader:
         keys = TraderKeys.open(home)
         self.tracker = Tracker()
         self.detector = Detector(max_age_ns=int(settings.upbit.max_age_s * clock.SECOND))
+        self.alarms = Alarms(self._tell, self._told_to)
         folder = home / "journal"
         known = warmstart.Known()
 
         def replay(entry: Entry) -> None:
             self.tracker.replay(entry)
+            self.alarms.replay(entry.record)
             known.take(entry.record)
 
         self.journal = Journal(folder, segment_bytes=settings.trader.journal_segment_bytes, on_entry=replay)
+        fault_point("app.replayed")
         self.tracker.attach(self.journal)
         self.known = known
         self.leases = Leases(url, prefix, wanted=self._looked_after, on_change=self._admit)
@@ -150,6 +157,7 @@ class Trader:
             on_instruments=self.recorder.instruments,
             recall=partial(warmstart.open_positions, self._url),
             recall_orders=partial(takeover.named, self._url, self.tracker),
+            on_alarm=self.alarms.event,
         )
 
     # What the parts tell each other
@@ -206,6 +214,24 @@ class Trader:
             self._admit()
             self._admitted.set()
 
+    def _told_to(self, account_id: int) -> tuple[int, str] | None:
+        """Who is told of an account's trouble, and what the account is called; None for one that is gone."""
+        member = self.directory.members.get(account_id)
+        if member is None:
+            return None
+        account = member.account
+        return account.user_id, f"{account.label} ({account.venue.value} {account.mode.value})"
+
+    def _tell(self, alarm: records.Alarm) -> None:
+        self.journal.append(alarm, protective=True)
+        self.recorder.wake()
+
+    async def _watch_alarms(self) -> None:
+        """Say what stands in the way of entries, and when it no longer does."""
+        while True:
+            await asyncio.sleep(ALARM_BEAT_S)
+            self.alarms.beat(standing(self, self._looked_after()))
+
     def _page(self, host: str, notices: list[Any], received_ns: int) -> None:
         self.sniper.page(host, notices, received_ns)
         self.recorder.wake()
@@ -232,6 +258,7 @@ class Trader:
         self._spawn("recorder", self.recorder.run)
         self._spawn("directory", self.directory.run)
         self._spawn("takeover", self._take_over)
+        self._spawn("alarms", self._watch_alarms)
         self._lease_task = asyncio.create_task(self._guard("leases", self.leases.run), name="leases")
         self._running = True
         for (mode, venue), desk in self.desks.items():

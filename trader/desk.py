@@ -10,6 +10,7 @@ import structlog
 from shared.domain.account import Mode
 from shared.domain.instrument import Instrument, Venue
 from shared.errors import RefusedError
+from trader.alarms import OnAlarm
 from trader.directory import Member
 from trader.hosts import Host
 from trader.lane import Lane
@@ -50,6 +51,7 @@ class Desk:
         on_instruments: Callable[[list[Instrument]], None],
         recall: Callable[[int], Awaitable[list[Held]]],
         recall_orders: Recall,
+        on_alarm: OnAlarm = lambda *_: None,
     ) -> None:
         self.mode = mode
         self.venue = venue
@@ -65,6 +67,7 @@ class Desk:
         self._on_instruments = on_instruments
         self._recall = recall
         self._recall_orders = recall_orders
+        self._on_alarm = on_alarm
         self.market = MarketData(
             PUBLIC_SIDES[venue](),
             MarketHost(host.rest_url, host.ws_public_url, host.ssl_context),
@@ -131,6 +134,7 @@ class Desk:
             on_snapshot=self._on_snapshot,
             recall=self._recall,
             recall_orders=self._recall_orders,
+            on_alarm=self._on_alarm,
         )
         self.members[member.account.id] = active
         active.start()

@@ -14,6 +14,7 @@ import structlog
 
 from shared import clock
 from shared.domain.account import Account
+from shared.errors import VenueRefusedError
 from trader.directory import Member
 from trader.net.http import Origin, Response, WarmConnection
 from trader.venues.model import AccountReport, Call, PositionMode
@@ -49,6 +50,7 @@ class Lane:
         """Called when modes and leverages must be prepared again."""
         self.blocked = ""
         """Why no request of this account can succeed until its user acts; empty = it may trade."""
+        self._blocked_writing = False
         self.rival = ""
         """What shows that somebody else trades here with our form of ids; entries stop meanwhile."""
         self.neighbours: Callable[[], int] = lambda: 1
@@ -148,14 +150,32 @@ class Lane:
             log.info("lane.second_writer_gone", account=self.account.id)
         self.rival = complaint
 
-    def block(self, reason: str) -> None:
-        """Stop entries of this account until it answers again; protection goes on."""
+    def block(self, reason: str, *, reading: bool = False) -> None:
+        """Stop entries of this account until it answers again; protection goes on.
+
+        ``reading``: a question was refused. Whoever may ask may not always trade: what was refused to an
+        order or a setting is disproved by another one only.
+        """
         if not self.blocked:
             log.error("lane.blocked", account=self.account.id, reason=reason)
-        self.blocked = reason
+        self._blocked_writing |= not reading
+        news, self.blocked = not self.blocked, reason
+        if news and not reading:
+            self.on_stale()
+
+    def refused(self, refusal: VenueRefusedError, *, reading: bool = False) -> None:
+        """Block, in the venue's own words and with what the user can do about it."""
+        advice = self.dialect.advice(refusal.code).replace("NUMBER", str(self.account.id))
+        said = f"{refusal.text} (code {refusal.code})"
+        self.block(f"{said}: {advice}" if advice else said, reading=reading)
+
+    def answered(self) -> None:
+        """A question was answered: the key works, at least for reading."""
+        if not self._blocked_writing:
+            self.unblock()
 
     def unblock(self) -> None:
-        """The account answered again, or its user acted."""
+        """The account takes orders or settings again, or its user acted."""
         if self.blocked:
             log.info("lane.unblocked", account=self.account.id)
-        self.blocked = ""
+        self.blocked, self._blocked_writing = "", False

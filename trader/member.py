@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import Any
 
 import structlog
 
 from shared.domain.order import Step
+from trader.alarms import OnAlarm
 from trader.directory import Member
 from trader.lane import Lane
 from trader.market import MarketData
@@ -20,6 +22,7 @@ from trader.orders.reconciler import Recall, Reconciler
 from trader.orders.settler import Settler
 from trader.orders.tracker import Tracked, Tracker
 from trader.positions.book import PositionBook
+from trader.positions.closings import Closings
 from trader.positions.rows import AccountSnapshot, Held
 from trader.preparation import Preparation
 
@@ -42,6 +45,7 @@ class ActiveMember:
         on_snapshot: Callable[[AccountSnapshot], None],
         recall: Callable[[int], Awaitable[list[Held]]],
         recall_orders: Recall,
+        on_alarm: OnAlarm = lambda *_: None,
     ) -> None:
         self.lane = lane
         self.settler = Settler(lane, tracker, gateway)
@@ -54,6 +58,7 @@ class ActiveMember:
         self.book = PositionBook(
             lane, market, tracker, every_s=positions_s, on_snapshot=self._read, recall=recall
         )
+        self.closings = Closings(lane, tracker, self.book, on_alarm=partial(on_alarm, lane.account.id))
         events = lane.dialect.private_stream(lane.signer, lane.ask)
         self.stream = Stream(
             ws_private_url,
@@ -83,6 +88,7 @@ class ActiveMember:
             ("protector", self.protector.run),
             ("preparation", self.preparation.run),
             ("positions", self.book.run),
+            ("closings", self.closings.run),
         ):
             self._tasks.append(asyncio.create_task(self._guard(part, work), name=f"{name} {part}"))
 
@@ -133,6 +139,7 @@ class ActiveMember:
         """What is held is known now: what waited for that goes on at once."""
         first, self._known = not self._known, True
         self._on_snapshot(snapshot)
+        self.closings.see(snapshot)
         if first:
             self.preparation.wake()
 

@@ -94,6 +94,8 @@ class Preparation:
         ]
         pending = [instrument for instrument in tradable if not self.ready_for(instrument)]
         pending.sort(key=lambda instrument: (-instrument.open_ns, instrument.symbol))
+        if self._lane.blocked:  # one setting tells whether it may trade again
+            return [each for each in pending + tradable if each.symbol not in (self._held() or ())][:1]
         aged = [
             each for each in tradable if self.ready_for(each) and self._set_at.get(each.symbol, 0.0) < old
         ]
@@ -110,9 +112,9 @@ class Preparation:
             report = await venue.account(self._lane.ask, symbol)
         except VenueRefusedError as refusal:
             if venue.classify(refusal.code, refusal.status) is Outcome.FATAL_ACCOUNT:
-                self._lane.block(f"{refusal.text} (code {refusal.code}): {venue.advice(refusal.code)}")
+                self._lane.refused(refusal, reading=True)
             raise
-        self._lane.unblock()
+        self._lane.answered()
         if self._lane.position_mode not in (None, report.position_mode):
             self._lane.prepared.clear()
         self._lane.report = report
@@ -147,6 +149,7 @@ class Preparation:
                 if venue.classify(refusal.code, refusal.status) is not Outcome.NO_CHANGE:
                     self._refuse(symbol, refusal)
                     return
+        self._lane.unblock()
         self._lane.prepared[symbol] = leverage
         self._set_at[symbol] = asyncio.get_running_loop().time()
 
@@ -155,7 +158,7 @@ class Preparation:
         self._lane.prepared.pop(symbol, None)
         venue = self._lane.dialect
         if venue.classify(refusal.code, refusal.status) is Outcome.FATAL_ACCOUNT:
-            self._lane.block(f"{refusal.text} (code {refusal.code})")
+            self._lane.refused(refusal)
             raise refusal
         if venue.reason(refusal.code) is Kind.RATE_LIMIT:
             raise refusal

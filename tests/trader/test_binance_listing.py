@@ -65,6 +65,7 @@ def test_a_listing_becomes_an_order_and_a_take_profit_that_ends_it(world: World)
         10,
         "its order is told as filled",
     )
+    assert world.rows("select body from outbox where kind = 'alarm'") == []
     fees = world.rows(f"select sum(fee) from fills where account_id = {anna.account_id}")[0][0]
     assert abs(
         fees + total(world.ledger(anna, "open_fee")) + total(world.ledger(anna, "close_fee"))

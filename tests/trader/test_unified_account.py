@@ -83,6 +83,7 @@ def test_a_listing_from_the_notice_to_the_take_profit(world: World) -> None:
         10,
         "Ben's take profit is told",
     )
+    assert world.rows("select body from outbox where kind = 'alarm'") == []
     fees = world.rows(f"select sum(fee) from fills where account_id = {ben.account_id}")[0][0]
     assert fees == -total(world.ledger(ben, "open_fee")) - total(world.ledger(ben, "close_fee"))
     corrected(world, wrong)

@@ -41,14 +41,14 @@ class Person(msgspec.Struct, frozen=True):
     paper_id: str
 
 
-def eventually(check: Callable[[], Any], timeout_s: float, what: str) -> Any:
+def eventually(check: Callable[[], Any], timeout_s: float, what: str, pause_s: float = 0.02) -> Any:
     """Poll the state of other processes until it is truthy, and return it."""
     deadline = clock.monotonic_ns() + int(timeout_s * clock.SECOND)
     while True:
         if found := check():
             return found
         assert clock.monotonic_ns() < deadline, f"not within {timeout_s} s: {what}"
-        time.sleep(0.02)
+        time.sleep(pause_s)
 
 
 class Process:
@@ -125,10 +125,11 @@ class World:
         self._keys: dict[str, dict[str, str]] = {}
         self._http = httpx.Client(timeout=5, trust_env=False)
 
-    def open(self, tape: str = "manual") -> World:
+    def open(self, tape: str = "manual", *options: str) -> World:
         vault.ensure_keys(self.home)
         self.exchange = Process(
-            ["trader.paper", "--port", "0", "--tape", tape, "--home", str(self.home)], self._environment()
+            ["trader.paper", "--port", "0", "--tape", tape, "--home", str(self.home), *options],
+            self._environment(),
         )
         ready = json.loads(self.exchange.line(lambda line: line.startswith("{"), 20))
         self.url = ready["rest"]
@@ -322,7 +323,7 @@ class World:
         path = self.home / "logs" / "trader.log"
         return [*self.trader.lines, *(path.read_text(encoding="utf-8").splitlines() if path.exists() else [])]
 
-    def settled(self, timeout_s: float = 20) -> None:
+    def settled(self, timeout_s: float = 20, pause_s: float = 0.02) -> None:
         """Wait until no order is in flight and Postgres holds the whole journal, as of from now on."""
         asked_ns = clock.now_ns()
 
@@ -335,7 +336,7 @@ class World:
                 and health["behind"] == 0
             )
 
-        eventually(done, timeout_s, "everything is settled and stored")
+        eventually(done, timeout_s, "everything is settled and stored", pause_s)
 
 
 def total(entries: list[dict[str, Any]]) -> Decimal:

@@ -207,7 +207,7 @@ class Gateway:
                 outcome=outcome.value,
             )
             if outcome is Outcome.FATAL_ACCOUNT:
-                lane.block(f"{refusal.text} (code {refusal.code})")
+                lane.refused(refusal)
             if lane.dialect.reason(refusal.code) is Kind.MODE:
                 lane.forget_modes()
             if outcome not in DEFINITE_NO:
@@ -222,6 +222,8 @@ class Gateway:
             )
         except ProtocolError as error:
             return self._unknown(client_id, "unreadable", str(error))
+        if lane.blocked:
+            lane.unblock()
         return records.Update(
             client_id=client_id,
             state=OrderState.LIVE,

@@ -173,6 +173,7 @@ class Journal:
     ``id`` names the journal, ``seq`` its last record, ``opened_seq`` the last one that was there when
     it was opened, ``synced_seq`` the last one that a power cut cannot take any more. ``on_synced`` is
     called whenever that moves, by a thread of its own. ``starved`` says why no entry may be journaled, "" = it may;
+    ``looked``: whether that was asked yet;
     ``reserved`` whether the present segment's room is certain.
     """
 
@@ -193,6 +194,7 @@ class Journal:
         self._reserve_bytes = reserve_bytes
         self._least_free_bytes = least_free_bytes
         self.starved = ""
+        self.looked = False
         self.reserved = False
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock_fd = self._lock()
@@ -319,6 +321,7 @@ class Journal:
 
     def look_at_disk(self) -> str:
         """Whether there is room for entries; from the recorder's beat. Why not, or ""."""
+        self.looked = True
         try:
             free = space.free_bytes(self._folder)
             self.starved = ""

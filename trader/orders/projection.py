@@ -125,6 +125,12 @@ from intents where client_id = %(client_id)s
 on conflict (dedupe_key) do nothing
 """
 
+ALARM = """
+insert into outbox (user_id, account_id, dedupe_key, kind, body, created_ns)
+values (%(user_id)s, %(account_id)s, %(dedupe_key)s, 'alarm', %(body)s, %(created_ns)s)
+on conflict (dedupe_key) do nothing
+"""
+
 PROGRESS_READ = "select applied_seq from journal_progress where journal_id = %(journal_id)s for update"
 
 PROGRESS_WRITE = """
@@ -144,6 +150,7 @@ STATEMENTS = {
     "protected": PROTECTED,
     "fill": FILL,
     "outbox": OUTBOX,
+    "alarm": ALARM,
     "progress_read": PROGRESS_READ,
     "progress_write": PROGRESS_WRITE,
 }
@@ -323,6 +330,17 @@ def _fill(record: records.Fill) -> list[Statement]:
     return [(FILL, row)]
 
 
+def _alarm(record: records.Alarm) -> list[Statement]:
+    row = {
+        "user_id": record.user_id,
+        "account_id": record.account_id,
+        "dedupe_key": f"alarm:{record.key}",
+        "body": Jsonb(clean({"kind": record.kind, "text": record.text, "over": record.over})),
+        "created_ns": record.ns,
+    }
+    return [(ALARM, row)]
+
+
 _BUILDERS: dict[type, Callable[[Any], list[Statement]]] = {
     records.NoticeSeen: _notice,
     records.Arrival: _arrival,
@@ -331,6 +349,7 @@ _BUILDERS: dict[type, Callable[[Any], list[Statement]]] = {
     records.Update: _update,
     records.Fill: _fill,
     records.Protected: _protected,
+    records.Alarm: _alarm,
 }
 
 

@@ -23,6 +23,7 @@ from shared.domain.ids import client_id
 from shared.domain.order import TERMINAL, OrderState, OrderType, PositionSide, Side, Step
 from shared.errors import JournalError, KestrelError, RefusedError, VenueRefusedError
 from shared.rules.listing import take_profit_price
+from trader.faultpoints import fault_point
 from trader.lane import Lane
 from trader.market import MarketData
 from trader.orders import records
@@ -205,6 +206,7 @@ class Protector:
 
     def _done(self, entry: Tracked) -> None:
         self._cases.pop(entry.intent.client_id, None)
+        fault_point("protect.confirmed")
         self._tracker.protect(entry.intent.client_id)
 
     def _is_own(self, entry: Tracked, plan: PlanReport) -> bool:
@@ -219,7 +221,9 @@ class Protector:
             old=str(plan.trigger_price),
             new=str(target),
         )
+        fault_point("cancel.decided")
         answer = await self._lane.ask(self._lane.dialect.cancel_protection(plan))
+        fault_point("cancel.answered")
         self._lane.dialect.check(answer.body, answer.status)
         case.replaced = True
         self.wake()

@@ -19,6 +19,7 @@ import structlog
 from shared import clock
 from shared.domain.ids import installation_of
 from shared.errors import JournalError, KestrelError
+from trader.faultpoints import fault_point
 from trader.lane import Lane
 from trader.orders.settler import Settler
 from trader.orders.tracker import Tracked, Tracker
@@ -28,6 +29,8 @@ log = structlog.get_logger(__name__)
 
 #: Seconds from one reading to the next when the venue's limits bear it.
 BEAT_S = 30.0
+#: The same while a second writer's orders rest.
+RIVAL_S = 5.0
 #: An order this young may not be listed yet, or not any more.
 YOUNG_NS = 5 * clock.SECOND
 #: Orders asked about one by one after a reading; the others wait for the next.
@@ -82,7 +85,9 @@ class Reconciler:
                 self.last_error = str(error) or type(error).__name__
                 log.info("reconciler.failed", account=self._lane.account.id, reason=self.last_error)
             try:
-                async with asyncio.timeout(self._lane.stretched_s(self._every_s)):
+                # The end of a second writer is noticed sooner than its beginning: entries wait for it.
+                every_s = min(self._every_s, RIVAL_S) if self._lane.rival else self._every_s
+                async with asyncio.timeout(self._lane.stretched_s(every_s)):
                     await self._wake.wait()
             except TimeoutError:
                 pass
@@ -93,6 +98,7 @@ class Reconciler:
         asked_ns = clock.now_ns()
         resting, complete = await venue.resting_orders(ask)
         plans = await venue.resting_protection(ask)
+        fault_point("reconciler.read")
         named = {report.client_id for report in resting} | {plan.client_id for plan in plans}
         await self._strangers(named)
         for report in resting:

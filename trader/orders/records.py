@@ -125,7 +125,20 @@ class Protected(msgspec.Struct, frozen=True, tag="protected"):
     resting: bool = True
 
 
-Record = Opened | NoticeSeen | Arrival | Intent | Sent | Update | Fill | Protected
+class Alarm(msgspec.Struct, frozen=True, kw_only=True, tag="alarm"):
+    """What a user must be told besides news of orders; ``over`` takes back what stood."""
+
+    account_id: int
+    user_id: int
+    kind: str
+    key: str
+    """One event makes one message: unique among all alarms of all times."""
+    text: str
+    ns: int
+    over: bool = False
+
+
+Record = Opened | NoticeSeen | Arrival | Intent | Sent | Update | Fill | Protected | Alarm
 
 encode = msgspec.msgpack.Encoder(decimal_format="string").encode
 decode = msgspec.msgpack.Decoder(Record).decode

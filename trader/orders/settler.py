@@ -20,6 +20,7 @@ import structlog
 from shared import clock
 from shared.domain.order import OrderState, Step
 from shared.errors import KestrelError, VenueRefusedError
+from trader.faultpoints import fault_point
 from trader.lane import Lane
 from trader.orders import absence, records
 from trader.orders.gateway import Gateway
@@ -151,6 +152,7 @@ class Settler:
         if case.late:
             log.error("settler.absent_order_appeared", client_id=report.client_id, state=report.state.value)
         case.not_found, case.against, case.late = 0, "", False
+        fault_point("settler.found")
         self.apply(report, heard_ns)
 
     async def _absent(self, case: _Case) -> None:
@@ -179,6 +181,7 @@ class Settler:
         case.against = ""
         if not order.open or order.venue_order_id:
             return  # a push was faster
+        fault_point("settler.absent")
         self._tracker.update(
             records.Update(
                 client_id=intent.client_id,

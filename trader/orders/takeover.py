@@ -13,6 +13,7 @@ import structlog
 from psycopg import AsyncConnection
 
 from shared.domain.order import TERMINAL, OrderState
+from trader.faultpoints import fault_point
 from trader.orders import records
 from trader.orders.tracker import Tracker
 
@@ -68,12 +69,15 @@ async def _adopt(url: str, tracker: Tracker, sql: str, values: dict[str, Any]) -
         strangers = [row for row in rows if _intent(row).client_id not in tracker]
         ids = [_intent(row).client_id for row in strangers]
         fills = await (await connection.execute(FILLS, {"ids": ids})).fetchall() if ids else []
+    if strangers:
+        fault_point("takeover.read")
     for row in strangers:
         intent = _intent(row)
         mine = [records.Fill(**_fill(fill)) for fill in fills if fill[0] == intent.client_id]
         tracker.adopt(
             intent, _sent(intent.client_id, row), _update(intent.client_id, row), mine, protected=row[13]
         )
+        fault_point("takeover.adopted")
     if strangers:
         log.warning("takeover.adopted", orders=len(strangers), first=ids[0])
     return len(strangers)

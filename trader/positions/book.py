@@ -71,6 +71,8 @@ class PositionBook:
         self._wake = asyncio.Event()
         self._recall = recall
         self._recalled = False
+        self.remembered: list[Held] = []
+        """What an earlier run held, and what was closed lately."""
         self._known: dict[str, Held] = {}
         self._gone: dict[tuple[str, int], _Gone] = {}
         self._instruments: dict[str, Instrument] = {}
@@ -145,6 +147,7 @@ class PositionBook:
             log.info("positions.not_recalled", account=self._lane.account.id, reason=type(error).__name__)
             return
         self._known = {position.key: position for position in held}
+        self.remembered = held
         self._recalled = True
 
     def _named(

@@ -120,6 +120,8 @@ class OrderReport(msgspec.Struct, frozen=True, kw_only=True):
     created_ns: int
     updated_ns: int
     fill: FillReport | None = None
+    triggered: bool = False
+    """A trigger order (take profit, stop, …) became this one. Not every venue tells."""
 
 
 class PlanReport(msgspec.Struct, frozen=True, kw_only=True):

@@ -59,6 +59,7 @@ def order(raw: wire.OrderWire) -> OrderReport:
         created_ns=stamp_ns(raw.c_time, "cTime"),
         updated_ns=stamp_ns(raw.u_time, "uTime"),
         fill=_pushed_fill(raw, symbol, side, client_id) if pushed and raw.trade_id else None,
+        triggered=raw.order_source.startswith(wire.TRIGGERED),
     )
 
 

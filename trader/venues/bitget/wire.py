@@ -65,6 +65,7 @@ class OrderWire(Wire):
     fill_fee_coin: str = ""
     trade_scope: str = ""
     pnl: str = ""
+    order_source: str = ""
 
 
 class FeeWire(Wire):
@@ -210,6 +211,8 @@ _TRADE_SIDES: dict[str, tuple[bool, Forced]] = {
     "dte_sys_adl": (True, Forced.DELEVERAGED),
     "delivery": (True, Forced.DELIVERED),
 }
+#: How ``orderSource`` begins of orders that a trigger order became.
+TRIGGERED = ("plan_", "profit_", "loss_", "pos_profit_", "pos_loss_", "move_", "tracking_")
 _ONE_WAY = ("", "buy_single", "sell_single")
 
 

@@ -30,6 +30,8 @@ from trader.venues.numbers import (
     whole,
 )
 
+_TRIGGERED = tuple(beginning for each in wire.TRIGGERED.values() for beginning in each)
+
 
 def ours(category: str) -> bool:
     """Whether a row is of USDT futures; a unified account has spot and other futures in the same lists."""
@@ -69,6 +71,7 @@ def order(raw: wire.Order) -> OrderReport:
         cancel_reason=raw.cancel_reason or "",
         created_ns=stamp_ns(raw.created_time, "createdTime"),
         updated_ns=stamp_ns(raw.updated_time or "", "updatedTime"),
+        triggered=(raw.delegate_type or "").startswith(_TRIGGERED),
     )
 
 
