@@ -236,6 +236,7 @@ def test_after_any_script_the_book_is_the_exchanges(runner: asyncio.Runner, kind
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("kind", KINDS)
 def test_after_any_of_many_long_scripts_the_book_is_the_exchanges(runner: asyncio.Runner, kind: str) -> None:
     chosen = settings(
