@@ -85,7 +85,11 @@ def test_every_byte_of_the_tail(world: World, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "torn"),
-    [(records.Intent, 7), (records.Sent, 0), (records.Update, 0)],
+    [
+        (records.Intent, 7),
+        pytest.param(records.Sent, 0, marks=pytest.mark.soak),
+        pytest.param(records.Update, 0, marks=pytest.mark.soak),
+    ],
     ids=lambda it: str(it)[-8:-2],
 )
 def test_a_start_after_a_cut(world: World, kind: type[records.Record], torn: int) -> None:
@@ -99,6 +103,7 @@ def test_a_start_after_a_cut(world: World, kind: type[records.Record], torn: int
     start_and_judge(world, anna)
 
 
+@pytest.mark.soak
 def test_a_start_after_a_cut_back_to_the_last_sync(world: World) -> None:
     """As far as Postgres has it, it had been on the disk."""
     anna, path = killed(world, "recorder.committed")
@@ -111,6 +116,7 @@ def test_a_start_after_a_cut_back_to_the_last_sync(world: World) -> None:
     start_and_judge(world, anna)
 
 
+@pytest.mark.soak
 def test_a_start_without_the_journal(world: World) -> None:
     anna, path = killed(world, "recorder.committed")
     shutil.rmtree(path.parent)
