@@ -14,9 +14,10 @@ import pytest
 from tests.verify.crash_matrix import matrix
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
     ("runs", "parts"),
-    [pytest.param(150, 6, id="short"), pytest.param(5000, 1, id="long", marks=pytest.mark.soak)],
+    [pytest.param(150, 6, id="short"), pytest.param(5000, 1, id="long")],
 )
 def test_a_kill_at_any_point_loses_doubles_and_bares_nothing(
     postgres_server: str, home: Path, runs: int, parts: int

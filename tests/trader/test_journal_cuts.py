@@ -21,8 +21,9 @@ from trader.orders.journal import Entry, Journal, _parse, scan
 from trader.orders.tracker import Tracker
 
 TITLE = "뉴코인(NEW) 신규 거래지원 안내 (KRW, BTC, USDT 마켓)"
-SEGMENT = 8 << 20
-#: From its beginning on a listing's records are cut byte by byte.
+SEGMENT = 1 << 20
+#: How many records from the intent on are cut byte by byte.
+TAIL = 4
 Ends = list[tuple[Entry, int]]
 
 
@@ -54,10 +55,10 @@ def right(world: World, anna: Person) -> bool:
 def test_every_byte_of_the_tail(world: World, tmp_path: Path) -> None:
     _, path = killed(world, "protect.answered")
     data, ends = path.read_bytes(), frames(path)
-    first = next(end for entry, end in ends if isinstance(entry.record, records.Intent)) - 1
-    last = ends[-1][1]
+    at = next(at for at, (entry, _) in enumerate(ends) if isinstance(entry.record, records.Intent))
+    first, last = ends[at - 1][1], ends[min(at + TAIL, len(ends)) - 1][1]
     stood: dict[int, OrderState | None] = {}
-    for cut in range(first - 300, last + 1):
+    for cut in range(first, last + 1):
         folder = tmp_path / "cut"
         folder.mkdir()
         (folder / path.name).write_bytes(data[:cut])
@@ -84,7 +85,11 @@ def test_every_byte_of_the_tail(world: World, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "torn"),
-    [(records.Intent, 7), (records.Sent, 0), (records.Update, 0)],
+    [
+        (records.Intent, 7),
+        pytest.param(records.Sent, 0, marks=pytest.mark.soak),
+        pytest.param(records.Update, 0, marks=pytest.mark.soak),
+    ],
     ids=lambda it: str(it)[-8:-2],
 )
 def test_a_start_after_a_cut(world: World, kind: type[records.Record], torn: int) -> None:
@@ -98,6 +103,7 @@ def test_a_start_after_a_cut(world: World, kind: type[records.Record], torn: int
     start_and_judge(world, anna)
 
 
+@pytest.mark.soak
 def test_a_start_after_a_cut_back_to_the_last_sync(world: World) -> None:
     """As far as Postgres has it, it had been on the disk."""
     anna, path = killed(world, "recorder.committed")
@@ -110,6 +116,7 @@ def test_a_start_after_a_cut_back_to_the_last_sync(world: World) -> None:
     start_and_judge(world, anna)
 
 
+@pytest.mark.soak
 def test_a_start_without_the_journal(world: World) -> None:
     anna, path = killed(world, "recorder.committed")
     shutil.rmtree(path.parent)
