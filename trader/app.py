@@ -55,6 +55,8 @@ SETTLE_S = 30.0
 MARKETS_S = 10.0
 #: How long a start waits for Postgres' word about whose the accounts are.
 LEASES_S = 10.0
+#: How often a lease is renewed before it would run out.
+RENEWALS = 6
 COLLECT_S = 20.0
 WHOLE_EVERY = 30
 
@@ -89,7 +91,15 @@ class Trader:
         self.journal = Journal(folder, segment_bytes=settings.trader.journal_segment_bytes, on_entry=replay)
         self.tracker.attach(self.journal)
         self.known = known
-        self.leases = Leases(url, prefix, wanted=self._looked_after, on_change=self._admit)
+        lease_s = settings.trader.lease_s
+        self.leases = Leases(
+            url,
+            prefix,
+            wanted=self._looked_after,
+            on_change=self._admit,
+            ttl_s=lease_s,
+            renew_s=lease_s / RENEWALS,
+        )
         self.gateway = Gateway(
             self.tracker,
             live_enabled=settings.live,
@@ -257,16 +267,29 @@ class Trader:
 
     async def _arm(self) -> None:
         """Everything that must be true before a notice may lead to an order."""
+        parts_ms: dict[str, int] = {}
+        since_ns = self._started_ns
+
+        def passed(part: str) -> None:
+            nonlocal since_ns
+            now_ns = clock.now_ns()
+            parts_ms[part], since_ns = (now_ns - since_ns) // clock.MILLISECOND, now_ns
+
+        passed("journal")
         self.state = "waiting for the database"
         await self.directory.loaded.wait()
         await warmstart.preload(self._url, self.detector, self.known)
+        passed("database")
         if not await self._leases_asked(LEASES_S):
             log.warning("trader.leases_unknown")
+        passed("lease")
         self.state = "waiting for the exchange"
         await self._markets_loaded(MARKETS_S)
+        passed("market")
         self.state = "settling"
         if not await self._answers_in(SETTLE_S):
             log.warning("trader.armed_with_unknown_orders", count=self.tracker.in_flight())
+        passed("settling")
         self.sniper.enabled = True
         self._spawn("rehearsal", Rehearsal(self.sniper).run)
         self._spawn("upbit", self.upbit.run)
@@ -279,6 +302,7 @@ class Trader:
             "trader.armed",
             accounts=sum(len(desk.members) for desk in self.desks.values()),
             took_ms=(clock.now_ns() - self._started_ns) // clock.MILLISECOND,
+            parts_ms=parts_ms,
             journal_seq=self.journal.seq,
             repaired_bytes=self.journal.repaired_bytes,
         )
