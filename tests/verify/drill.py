@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 from shared.db import schema
 from shared.db.embedded import EmbeddedPostgres
-from tests.trader.world import World
+from tests.trader.world import World, eventually
 
 #: One figure or claim after the other.
 Told = dict[str, Any]
@@ -59,7 +60,9 @@ def run(story: Callable[[World], Told]) -> int:
 def _explain(world: World) -> None:
     """What helps to see why."""
     print("entries", entries_by_symbol(world), "take profits", profits_by_symbol(world))
-    for row in world.rows("select distinct i.step, o.state, o.reason_code, o.reason from orders o join intents i using (client_id)"):
+    for row in world.rows(
+        "select distinct i.step, o.state, o.reason_code, o.reason from orders o join intents i using (client_id)"
+    ):
         print(*row)
     print("health", world.health())
     if world.trader is not None:
@@ -105,3 +108,33 @@ def stored_once(world: World, symbols: list[str]) -> None:
         f"{len(rows)} entries stored of {len(symbols) * len(world.people)}"
     )
     assert all(state == "filled" and whole for _, state, whole in rows), f"not whole: {rows[:5]}"
+
+
+def prepared(world: World, symbols: list[str]) -> None:
+    """Wait until nothing but the order is missing for each of these coins."""
+
+    def ready() -> bool:
+        prepared = world.health().get("prepared", {})
+        return len(prepared) == len(world.people) and all(
+            set(symbols) <= set(done) for done in prepared.values()
+        )
+
+    world.armed(timeout_s=60)
+    eventually(ready, 60, "all coins are prepared")
+
+
+def protected(world: World, symbols: list[str], *, exactly: bool = True) -> None:
+    """Wait until each entry of these coins has its take profit, neither less nor more."""
+    people = len(world.people)
+
+    def rests() -> bool:
+        counted = profits_by_symbol(world)
+        entered = entries_by_symbol(world)
+        return all(counted.get(symbol, 0) == (people if exactly else entered[symbol]) for symbol in symbols)
+
+    eventually(rests, 60, f"{len(symbols)} coins have their take profits: {profits_by_symbol(world)}")
+
+
+def pause_s(seconds: float) -> None:
+    """Where the time itself is the story: the pace of notices, the venue's limits."""
+    time.sleep(max(0.0, seconds))

@@ -22,6 +22,7 @@ from tests.verify import drill
 PLACE = "/api/v2/mix/order/place-order"
 #: Coins of one notice: the venue takes ten orders a second of one account.
 AT_ONCE = 5
+PAUSE_S = 1.0
 #: Orders by hand a second are bounded by the venue too.
 HAND_PAUSE_MS = 150
 
@@ -45,30 +46,40 @@ def story(world: World, positions: int, resting: int) -> drill.Told:
     _hand(world, rides, by_hand // 2)
     _hand(world, near, by_hand - by_hand // 2)
     world.start_trader()
-    _prepared(world, symbols)
+    drill.prepared(world, symbols)
     last = max(1, len(symbols) // 10)
     done = symbols[:-last]
     for at in range(0, len(done), AT_ONCE):
         some = done[at : at + AT_ONCE]
         world.notice(drill.title([symbol.removesuffix("USDT") for symbol in some]))
         _held(world, done[: at + len(some)])
-    _protected(world, done)
+        drill.protected(world, done[: at + len(some)])
+        time.sleep(PAUSE_S)
+    drill.protected(world, done)
     world.settled()
     quiet = _killed_and_started(world)
-    _protected(world, done)
+    drill.protected(world, done)
     world.settled()
-    _prepared(world, symbols[-last:])
+    drill.prepared(world, symbols[-last:])
     world.notice(drill.title([symbol.removesuffix("USDT") for symbol in symbols[-last:]]))
-    eventually(lambda: drill.entries_by_symbol(world).keys() - set(done), 20, "the last entries are on their way")
+    eventually(
+        lambda: drill.entries_by_symbol(world).keys() - set(done), 20, "the last entries are on their way"
+    )
     in_flight = _killed_and_started(world)
     world.settled(60)
     # What had not left when it was killed is old news afterwards; all that left is there once, protected.
     entered = sorted(drill.entries_by_symbol(world))
-    _protected(world, entered, exactly=False)
+    drill.protected(world, entered, exactly=False)
     _unchanged(world, done)
     hands = [order for person in world.people for order in world.account(person)["orders"]]
     assert len(hands) == by_hand, f"{len(hands)} orders of the user are left"
-    return {"positions": positions, "resting": resting, "by_hand": by_hand, "quiet": quiet, "in_flight": in_flight}
+    return {
+        "positions": positions,
+        "resting": resting,
+        "by_hand": by_hand,
+        "quiet": quiet,
+        "in_flight": in_flight,
+    }
 
 
 def _hand(world: World, person: Person, count: int) -> None:
@@ -76,9 +87,19 @@ def _hand(world: World, person: Person, count: int) -> None:
     for n in range(count):
         began = clock.monotonic_ns()
         world.by_hand(
-            person, PLACE, symbol="ETHUSDT", productType="USDT-FUTURES",
-            marginMode="isolated", marginCoin="USDT", size="0.1", price=f"{1000 + n}", side="buy",
-            tradeSide="open", orderType="limit", force="gtc", clientOid=f"hand-{person.paper_id}-{n}",
+            person,
+            PLACE,
+            symbol="ETHUSDT",
+            productType="USDT-FUTURES",
+            marginMode="isolated",
+            marginCoin="USDT",
+            size="0.1",
+            price=f"{1000 + n}",
+            side="buy",
+            tradeSide="open",
+            orderType="limit",
+            force="gtc",
+            clientOid=f"hand-{person.paper_id}-{n}",
         )
         left_ms = HAND_PAUSE_MS - (clock.monotonic_ns() - began) // clock.MILLISECOND
         if left_ms > 0:
@@ -90,30 +111,10 @@ def _pause(milliseconds: int) -> None:
     time.sleep(milliseconds / 1000)
 
 
-def _prepared(world: World, symbols: list[str]) -> None:
-    """Wait until nothing but the order is missing for each of these coins."""
-
-    def ready() -> bool:
-        prepared = world.health().get("prepared", {})
-        return len(prepared) == len(world.people) and all(set(symbols) <= set(done) for done in prepared.values())
-
-    world.armed(timeout_s=60)
-    eventually(ready, 60, "all coins are prepared")
-
-
 def _held(world: World, symbols: list[str]) -> None:
-    eventually(lambda: set(symbols) <= drill.entries_by_symbol(world).keys(), 60, f"{len(symbols)} coins are held")
-
-
-def _protected(world: World, symbols: list[str], *, exactly: bool = True) -> None:
-    people = len(world.people)
-
-    def rests() -> bool:
-        counted = drill.profits_by_symbol(world)
-        entered = drill.entries_by_symbol(world)
-        return all(counted.get(symbol, 0) == (people if exactly else entered[symbol]) for symbol in symbols)
-
-    eventually(rests, 60, f"{len(symbols)} coins have their take profits: {drill.profits_by_symbol(world)}")
+    eventually(
+        lambda: set(symbols) <= drill.entries_by_symbol(world).keys(), 60, f"{len(symbols)} coins are held"
+    )
 
 
 def _unchanged(world: World, done: list[str]) -> None:
