@@ -21,7 +21,7 @@ import structlog
 from psycopg import AsyncConnection, Error
 
 from shared import clock
-from trader.patience import answered
+from trader.patience import ANSWER_S, answered
 
 log = structlog.get_logger(__name__)
 
@@ -116,11 +116,11 @@ class Leases:
                 ) as connection:
                     while not self._over.is_set():
                         self._wake.clear()
-                        with answered(connection):
+                        with answered(connection, ANSWER_S):
                             await self._renew(connection)
                         failures, self.last_error = 0, ""
                         await self._sleep(self._renew_s)
-                    with answered(connection):
+                    with answered(connection, ANSWER_S):
                         await self._release(connection)
             except (Error, OSError, TimeoutError) as error:
                 if not failures:

@@ -43,9 +43,10 @@ class Road:
         self._do(self._mend())
 
     def close(self) -> None:
-        self._do(self._cut(silent=False))
+        self._do(self._end())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(5)
+        self._loop.close()
 
     async def _listen(self) -> None:
         self._server = await asyncio.start_server(self._pass, "127.0.0.1", self._port)
@@ -61,6 +62,13 @@ class Road:
             self._server = None
         for writer in list(self._writers):
             writer.transport.abort()
+
+    async def _end(self) -> None:
+        await self._cut(silent=False)
+        passing = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in passing:
+            task.cancel()
+        await asyncio.gather(*passing, return_exceptions=True)
 
     async def _mend(self) -> None:
         self._open = True

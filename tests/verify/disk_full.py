@@ -97,9 +97,9 @@ def story(world: World, disk: Path) -> drill.Told:
     world.start_trader(KESTREL_HOME=str(home))
     world.armed(timeout_s=60)
     world.settled(60)
-    entered = {symbol: 1 for symbol in (first, waits, passed, later)}
+    entered = dict.fromkeys((first, waits, passed, later), 1)
     assert drill.entries_by_symbol(world) == entered, drill.entries_by_symbol(world)
-    assert drill.profits_by_symbol(world) == {symbol: 1 for symbol in (first, waits, later)}
+    assert drill.profits_by_symbol(world) == dict.fromkeys((first, waits, later), 1)
     drill.stored_once(world, list(entered))
     return {
         "disk_mb": DISK_MB,

@@ -125,7 +125,7 @@ def _last_entry_s(world: World, prefix: str, since_ns: int) -> float:
     """Seconds to the last entry that this installation wrote."""
     rows = world.rows(
         "select max(o.written_ns) from orders o join intents i using (client_id)"
-        f" where i.step = 'entry' and o.written_ns > 0 and o.client_id like '{prefix}%'"  # noqa: S608
+        f" where i.step = 'entry' and o.written_ns > 0 and o.client_id like '{prefix}%'"
     )
     return float(rows[0][0] - since_ns) / clock.SECOND
 
