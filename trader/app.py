@@ -55,6 +55,8 @@ SETTLE_S = 30.0
 MARKETS_S = 10.0
 #: How long a start waits for Postgres' word about whose the accounts are.
 LEASES_S = 10.0
+#: How often within a lease it is read what other installations left behind.
+TAKE_OVERS = 3
 #: How often a lease is renewed before it would run out.
 RENEWALS = 6
 COLLECT_S = 20.0
@@ -197,20 +199,27 @@ class Trader:
         """For accounts that became ours: adopt what Postgres knows of their orders, then let them work."""
         delay_s = 0.1
         while True:
-            await self._gained.wait()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self.settings.trader.lease_s / TAKE_OVERS):
+                    await self._gained.wait()
             self._gained.clear()
-            gained = {key for key in self.directory.members if self.leases.known(key)} - self._taken_over
-            if not gained:
+            ours = {key for key in self.directory.members if self.leases.known(key)}
+            gained = ours - self._taken_over
+            if not ours:
                 continue
             try:
-                await takeover.unfinished(self._url, self.tracker, gained)
+                # Of all: one that was cut off from Postgres tells late what it left behind.
+                await takeover.unfinished(self._url, self.tracker, ours)
             except (KestrelError, psycopg.Error, OSError) as error:
-                log.warning("trader.takeover_failed", reason=str(error) or type(error).__name__)
-                await asyncio.sleep(delay_s)
-                delay_s = min(2 * delay_s, 5.0)
-                self._gained.set()
+                if gained:
+                    log.warning("trader.takeover_failed", reason=str(error) or type(error).__name__)
+                    await asyncio.sleep(delay_s)
+                    delay_s = min(2 * delay_s, 5.0)
+                    self._gained.set()
                 continue
             delay_s = 0.1
+            if not gained:
+                continue
             self._taken_over |= gained
             log.info("trader.taken_over", accounts=sorted(gained)[:20])
             self._admit()
