@@ -132,20 +132,25 @@ class Sniper:
         preferences = lane.member.listing
         if wants(preferences, coin.kind, coin.markets) is not None:
             return False
-        if (held := member.held()) is None or instrument.symbol in held:
-            words = "holds a position on" if held else "is not known yet to be free of"
-            self._deny(
-                member,
-                instrument,
-                decision,
-                coin,
-                Refusal(rule="position", text=f"this account {words} {instrument.symbol}: no second one"),
-            )
+        hindrance = self._hindrance(member, instrument)
+        if hindrance is not None:
+            self._deny(member, instrument, decision, coin, hindrance)
             return False
         if not member.preparation.ready_for(instrument):
             self._enter_prepared(desk, member, instrument, decision, coin)
             return True
         return self._send(desk, member, instrument, decision, coin)
+
+    @staticmethod
+    def _hindrance(member: ActiveMember, instrument: Instrument) -> Refusal | None:
+        """Why this account cannot enter now, whatever its preferences are."""
+        if member.lane.blocked:
+            return Refusal(rule="account", text=member.lane.blocked)
+        held = member.held()
+        if held is not None and instrument.symbol not in held:
+            return None
+        words = "holds a position on" if held else "is not known yet to be free of"
+        return Refusal(rule="position", text=f"this account {words} {instrument.symbol}: no second one")
 
     def _enter_prepared(
         self, desk: Desk, member: ActiveMember, instrument: Instrument, decision: Decision, coin: CoinCall

@@ -310,28 +310,26 @@ def test_funding_is_booked(uta: ccxt.bitget, control: Control, unified_account: 
 def test_a_long_is_liquidated_by_the_mark_price(
     uta: ccxt.bitget, control: Control, unified_account: dict[str, Any]
 ) -> None:
-    """100 USDT behind 0.02 at 60000 and 50x: fee 0.72; M q (r + f) reaches 99.28 + (M - 60000) q at a mark of about
-    55288.8 = (1200 - 99.28) / (0.02 (1 - 0.0046))."""
-    account = control.account("100", kind="unified")
-    venue = ccxt.bitget({**uta.describe(), "options": uta.options})
-    venue.urls, venue.apiKey, venue.secret, venue.password = (
-        uta.urls,
-        account["key"],
-        account["secret"],
-        account["passphrase"],
+    """E 60000, q 0.005, 10x isolated: margin 30, liquidation (300 - 30) / (0.005 (1 - 0.0046)) = 54249.55 (§15)."""
+    sent = {"category": FUTURES, "symbol": "BTCUSDT", "marginMode": "isolated"}
+    uta.private_uta_post_v3_account_set_leverage({**sent, "leverage": "10"})
+    order = {**sent, "side": "buy", "orderType": "market", "qty": "0.005", "takeProfit": "70000"}
+    uta.private_uta_post_v3_trade_place_order(order)
+    (position,) = uta.fetch_positions([BTC])
+    assert (position["marginMode"], position["liquidationPrice"]) == (
+        "isolated",
+        pytest.approx(54_249.55, abs=0.1),
     )
-    venue.markets, venue.markets_by_id, venue.symbols = uta.markets, uta.markets_by_id, uta.symbols
-    try:
-        venue.set_leverage(50, BTC)
-        venue.create_order(BTC, "market", "buy", 0.02)
-        assert venue.fetch_positions([BTC])[0]["liquidationPrice"] == pytest.approx(55_290, rel=1e-3)
-        with control.held("BTCUSDT", "55400"):
-            assert held(venue) == {"long": 0.02}
-        with control.held("BTCUSDT", "55200"):
-            assert held(venue) == {}
-        (past,) = venue.fetch_positions_history([BTC])
-        assert past["info"]["closeTotalPos"] == "0.02"
-        kinds = [row["kind"] for row in control.ledger(account)]
-        assert "liquidation_fee" in kinds or float(control.ledger(account)[-1]["balance"]) >= 0
-    finally:
-        venue.session.close()
+    with control.held("BTCUSDT", "54250"):
+        assert held(uta) == {"long": 0.005}
+    with control.held("BTCUSDT", "54249"):
+        assert held(uta) == {}
+    assert uta.fetch_open_orders(BTC, params={"trigger": True}) == []
+    assert uta.fetch_balance()["USDT"]["total"] == 9_969.82
+    (past,) = uta.fetch_positions_history([BTC])
+    assert past["info"]["closeTotalPos"] == "0.005"
+    fill = uta.fetch_my_trades(BTC)[-1]
+    assert (fill["side"], fill["amount"]) == ("sell", 0.005)
+    order = uta.fetch_order(fill["order"], BTC)["info"]
+    assert order["execType"] == "liquidation"
+    control.check_sum(unified_account, "9969.82")

@@ -58,6 +58,8 @@ def test_the_exchange_prints_one_line_and_stops_on_sigterm(home: Path, programs:
         "rest",
         "ws_public",
         "ws_private",
+        "ws_v3_public",
+        "ws_v3_private",
         "binance",
         "control",
         "notices",

@@ -1,17 +1,17 @@
-"""What the fuzzer sends: seeds of every call, and ways to damage them."""
+"""What the fuzzer sends: seeds of every call, and ways to damage them. The faces' own words are in ``fuzz_tongues``."""
 
 from __future__ import annotations
 
 import json
 import random
+import re
 import urllib.parse
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from shared import clock
 
-TABLE = Path(__file__).parents[1] / "conformance" / "wire_shapes.json"
 FUTURES = "USDT-FUTURES"
 
 WORDS: list[Any] = [
@@ -91,17 +91,34 @@ EXTRA: dict[str, dict[str, Any]] = {
 }
 
 
-class Seeds:
-    """Every call that the samples show or that is served, with a request that is mostly accepted."""
+#: Puts parameters into a request, as a face wants them.
+Writer = Callable[[random.Random, "Sent", dict[str, Any]], None]
 
-    def __init__(self, served: list[str]) -> None:
-        shown = json.loads(TABLE.read_text())
+
+class Seeds:
+    """Every call that the samples show or that is served, with a request that is mostly accepted.
+
+    ``usual`` is in every request, ``extra`` what a call needs beyond it, by the end of its path; ``names`` are
+    those that a field may be damaged by.
+    """
+
+    def __init__(
+        self,
+        served: list[str],
+        shown: list[str],
+        usual: dict[str, Any],
+        extra: dict[str, dict[str, Any]],
+        names: list[str],
+    ) -> None:
         self.served = served
-        self.calls = sorted({*shown["rest"], *shown["refused"], *served})
+        self.calls = sorted({*shown, *served})
+        self.usual = usual
+        self.extra = extra
+        self.names = names
 
     def pick(self, dice: random.Random) -> tuple[str, dict[str, Any]]:
         call = dice.choice(self.served if dice.random() < 0.9 else self.calls)
-        params = dict(USUAL) | EXTRA.get(call.rpartition("/")[2], {})
+        params = dict(self.usual) | self.extra.get(call.rpartition("/")[2], {})
         if "/spot/trade/place-plan-order" in call:
             params |= _SPOT_PLAN
         if dice.random() < 0.3 and call.endswith("place-order"):
@@ -119,6 +136,7 @@ class Sent:
     body: bytes
     changes: list[str] = field(default_factory=list)
     beyond_http: bool = False
+    form: bool = False
 
     @property
     def signed_body(self) -> str:
@@ -150,24 +168,41 @@ class Sent:
         return made
 
 
-def mutated(dice: random.Random, seeds: Seeds) -> Sent:
+def mutated(dice: random.Random, seeds: Seeds, write: Writer) -> Sent:
     call, params = seeds.pick(dice)
     method, path = call.split(" ", 1)
     changes: list[str] = []
     for _ in range(dice.choice([0, 1, 1, 2, 3, 5])):
-        _change(dice, params, changes)
+        change(dice, params, changes, seeds.names)
     sent = Sent(call, method, path, b"", changes)
-    if method == "POST":
-        sent.body = _damaged(dice, json.dumps(params, ensure_ascii=dice.random() < 0.5), changes)
-    else:
-        sent.target += _query(dice, params, changes)
+    write(dice, sent, params)
     if dice.random() < 0.06:
         _change_line(dice, sent)
     return sent
 
 
-def _change(dice: random.Random, params: dict[str, Any], changes: list[str]) -> None:
-    name = dice.choice(list(params) or NAMES) if dice.random() < 0.6 else dice.choice(NAMES)
+def write_json(dice: random.Random, sent: Sent, params: dict[str, Any]) -> None:
+    """Bitget: a JSON body, a list where several are meant; questions in the query."""
+    if sent.method != "POST":
+        sent.target += query(dice, params, sent.changes)
+        return
+    several = sent.call.endswith(("-batch", "batch-modify-order"))
+    whole: Any = [params, params | {"clientOid": "b"}] if several else params
+    sent.body = _damaged(dice, json.dumps(whole, ensure_ascii=dice.random() < 0.5), sent.changes)
+
+
+def write_form(dice: random.Random, sent: Sent, params: dict[str, Any]) -> None:
+    """Binance: everything in the query, or of what changes something now and then in a form."""
+    if sent.method == "GET" or dice.random() < 0.7:
+        sent.target += query(dice, params, sent.changes)
+    else:
+        sent.form = True
+        sent.body = _damaged(dice, query(dice, params, sent.changes).removeprefix("?"), sent.changes)
+
+
+def change(dice: random.Random, params: dict[str, Any], changes: list[str], names: list[str] = NAMES) -> None:
+    """One field more, less or other."""
+    name = dice.choice(list(params) or names) if dice.random() < 0.6 else dice.choice(names)
     kind = dice.random()
     if kind < 0.15:
         params.pop(name, None)
@@ -175,14 +210,14 @@ def _change(dice: random.Random, params: dict[str, Any], changes: list[str]) -> 
         entries = list(params[name])
         entry = dice.choice(entries)
         if isinstance(entry, dict):
-            entries[entries.index(entry)] = entry | {dice.choice(NAMES): dice.choice(WORDS)}
+            entries[entries.index(entry)] = entry | {dice.choice(names): dice.choice(WORDS)}
         params[name] = entries * dice.choice([1, 2, 30])
     else:
         params[name] = dice.choice(WORDS)
     changes.append(name)
 
 
-def _query(dice: random.Random, params: dict[str, Any], changes: list[str]) -> str:
+def query(dice: random.Random, params: dict[str, Any], changes: list[str]) -> str:
     pairs = [(name, _plain(value)) for name, value in params.items() if value is not None]
     if dice.random() < 0.1 and pairs:
         pairs.append(dice.choice(pairs))
@@ -243,13 +278,16 @@ def _change_line(dice: random.Random, sent: Sent) -> None:
     elif kind == 3:
         path = path.upper()
     elif kind == 4:
-        path = path.replace("v2", dice.choice(["v1", "v3", "v02", "%762", "v2/../v2"]))
+        path = re.sub("v[0-9]", dice.choice(["v1", "v2", "v3", "v02", "%762", "v2/../v2"]), path, count=1)
     elif kind == 5:
         path += dice.choice(["%00", "%ff", ";x=1", "é", "/" + "a" * 3000])
     elif kind == 6:
         path = path[: dice.randrange(1, len(path))]
     else:
-        path = path.replace("/api", dice.choice(["/control", "/v2/ws", "/api/mix/v1"]), 1)
+        start = dice.choice(
+            ["/control", "/v2/ws", "/v3/ws", "/api/mix/v1", "/ws-fapi", "/private", "/fapi", "/api"]
+        )
+        path = re.sub("^/f?api", start, path)
         sent.method = "GET" if sent.method == "POST" else sent.method
     sent.target = path + mark + query
     sent.beyond_http = True
@@ -320,7 +358,7 @@ def _arg(dice: random.Random, account: dict[str, Any]) -> dict[str, Any]:
     if dice.random() < 0.4:
         params = dict(USUAL) | dice.choice([{}, _LIMIT])
         for _ in range(dice.randint(0, 3)):
-            _change(dice, params, [])
+            change(dice, params, [])
         arg |= {"id": dice.choice(["1", "a" * 41, 5, None]), "params": params}
     if dice.random() < 0.05:
         arg |= {"apiKey": account["key"], "passphrase": "x", "timestamp": clock.now_ms(), "sign": "x"}
@@ -337,8 +375,14 @@ def _arg(dice: random.Random, account: dict[str, Any]) -> dict[str, Any]:
 def garbage(dice: random.Random, host: str) -> bytes:
     """Bytes that are no request, half a request, or several at once."""
     get = f"GET /api/v2/public/time HTTP/1.1\r\nHost: {host}\r\n".encode()
-    post = f"POST /api/v2/mix/order/place-order HTTP/1.1\r\nHost: {host}\r\n".encode()
-    upgrade = f"GET /v2/ws/public HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n".encode()
+    place = dice.choice(["/api/v2/mix/order/place-order", "/api/v3/trade/place-order", "/fapi/v1/order"])
+    post = f"POST {place} HTTP/1.1\r\nHost: {host}\r\n".encode()
+    where = dice.choice(
+        ["/v2/ws/public", "/v3/ws/private", "/ws-fapi/v1", "/market/ws", "/private/stream?listenKey=x"]
+    )
+    upgrade = (
+        f"GET {where} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n".encode()
+    )
     key = b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
     noise = bytes(dice.randrange(256) for _ in range(dice.choice([1, 20, 2000])))
     data = dice.choice(

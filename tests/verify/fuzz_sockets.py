@@ -9,14 +9,14 @@ import random
 from dataclasses import dataclass
 from typing import Any
 
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from shared import clock
 from tests.conformance.wire import signed
 
 ANSWER_S = 10.0
-RAW_S = 0.05
+RAW_S = LATE_S = 0.05
 
 
 @dataclass(frozen=True)
@@ -28,14 +28,18 @@ class Reply:
 
     @property
     def code(self) -> str:
-        """The venue's code, or nothing when this is not its envelope."""
-        try:
-            found = json.loads(self.body)
-        except ValueError:
-            return ""
+        """Bitget's code, or nothing when this is not its envelope."""
+        found = self.json
         if not isinstance(found, dict) or {"code", "msg", "requestTime", "data"} - set(found):
             return ""
         return found["code"] if isinstance(found["code"], str) else ""
+
+    @property
+    def json(self) -> Any:
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            return None
 
 
 class Web:
@@ -116,8 +120,11 @@ async def raw_exchange(host: str, port: int, data: bytes) -> bytes:
 
 async def talk(
     dice: random.Random, url: str, account: dict[str, Any], batch: list[str | bytes | list[str]]
-) -> list[dict[str, Any]]:
-    """Log in (mostly), send the frames, and hear everything out. A list is one frame in fragments."""
+) -> list[dict[str, Any]] | None:
+    """Log in (mostly), send the frames, and hear everything out. A list is one frame in fragments.
+
+    ``None`` when the exchange hung up: what was asked before may have been done all the same.
+    """
     heard: list[dict[str, Any]] = []
     async with connect(url, max_size=None, open_timeout=ANSWER_S, close_timeout=1) as socket:
         try:
@@ -131,9 +138,43 @@ async def talk(
             for item in batch:
                 await socket.send(item)
             await socket.send("ping")
-            while (message := await asyncio.wait_for(socket.recv(), ANSWER_S)) != "pong":
-                if message != "pong":
+            pongs = 1 + batch.count("ping")  # the last one is ours
+            while pongs:
+                message = await asyncio.wait_for(socket.recv(), ANSWER_S)
+                if message == "pong":
+                    pongs -= 1
+                else:
                     heard.append(json.loads(message))
+            await late(socket, heard)
         except ConnectionClosed:
-            pass
+            return None
+    return heard
+
+
+async def late(socket: ClientConnection, heard: list[dict[str, Any]]) -> None:
+    """Orders are carried out beside the reading of frames: the answers to the last ones may come behind ours."""
+    with contextlib.suppress(TimeoutError):
+        while True:
+            message = json.loads(await asyncio.wait_for(socket.recv(), LATE_S))
+            heard += [message] if isinstance(message, dict) else []
+
+
+async def talk_plainly(url: str, batch: list[str | bytes | list[str]]) -> list[dict[str, Any]] | None:
+    """Binance's websockets, which have no login of their own: the frames, and everything that comes of them."""
+    heard: list[dict[str, Any]] = []
+    async with connect(url, max_size=None, open_timeout=ANSWER_S, close_timeout=1) as socket:
+        try:
+            for item in batch:
+                await socket.send(item)
+            await socket.send(json.dumps({"id": "the end", "method": "LIST_SUBSCRIPTIONS"}))
+            while True:
+                message = json.loads(await asyncio.wait_for(socket.recv(), ANSWER_S))
+                if isinstance(message, list):  # a push about many symbols
+                    continue
+                if message.get("id") == "the end":
+                    break
+                heard.append(message)
+            await late(socket, heard)
+        except ConnectionClosed:
+            return None
     return heard

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -83,25 +84,36 @@ class Venue:
         await self.control("price", symbol=SYMBOL, price=price)
 
 
+@pytest.fixture(scope="module")
+def exchange() -> Iterator[str]:
+    """The address of a paper exchange."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "trader.paper", "--port", "0", "--tape", "manual"],
+        cwd=Path(__file__).resolve().parents[3],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        address: str = json.loads(process.stdout.readline())["rest"]
+        yield address
+        process.terminate()
+
+
 @pytest.fixture
-async def venue() -> AsyncIterator[Venue]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "trader.paper", "--port", "0", "--tape", "manual",
-        stdout=asyncio.subprocess.PIPE, cwd=Path(__file__).resolve().parents[3],
-    )  # fmt: skip
-    assert process.stdout is not None
-    found = Venue(json.loads(await process.stdout.readline())["rest"])
+async def venue(exchange: str) -> AsyncIterator[Venue]:
+    """A new account; the coin is at 2.5."""
+    found = Venue(exchange)
     found.warm.start()
     await found.warm.wait_ready(5.0)
-    await found.control("symbols", symbol=SYMBOL, market="futures", price="2.5", open_time_ms=clock.now_ms())
+    symbol = {"symbol": SYMBOL, "market": "futures", "price": "2.5", "open_time_ms": clock.now_ms()}
+    await found.control("symbols", **symbol)
+    await found.price("2.5")
     found.use(await found.key("unified"))
     answer = await found.ask(bitget.contracts())
     contracts = bitget.parse_contracts(answer.body, answer.status)
     found.instrument = next(each for each in contracts.instruments if each.symbol == SYMBOL)
     yield found
     await found.warm.stop()
-    process.terminate()
-    await process.wait()
 
 
 class Listener:

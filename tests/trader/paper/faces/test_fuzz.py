@@ -11,7 +11,7 @@ def test_damaged_requests_and_frames() -> None:
     report = run(4_000, seed=1)
     assert report.requests >= 3_000
     assert report.compared > 300
-    assert len(report.accepted) >= 35  # the seeds are good: most calls are also accepted
+    assert len(report.accepted) >= 110  # the seeds are good: of each face most calls are also accepted
 
 
 @pytest.mark.soak
