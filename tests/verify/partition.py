@@ -30,7 +30,7 @@ def main() -> int:
     return drill.run(lambda world: story(world, lease_s))
 
 
-def story(world: World, lease_s: float) -> drill.Told:
+def story(world: World, lease_s: float, *, silent: bool = True) -> drill.Told:
     """A is cut off, B takes over, A comes back and stands aside."""
     count = int(2 * lease_s / EVERY_S) + 4
     symbols = [f"{coin}USDT" for coin in drill.coins(count)]
@@ -64,7 +64,7 @@ def story(world: World, lease_s: float) -> drill.Told:
         eventually(lambda: entered(before) == 1, 10, "an entry before the cut")
         drill.protected(world, [before])
         world.settled()
-        road.cut(silent=True)
+        road.cut(silent=silent)
         cut_ns, cut_wall_ns = clock.monotonic_ns(), clock.now_ns()
         within = notice()
         eventually(lambda: entered(within) == 1, min(10.0, lease_s), "an entry within the lease")

@@ -25,9 +25,11 @@ def main() -> int:
     return drill.run(lambda world: story(world, away_s))
 
 
-def story(world: World, away_s: float, notices: int = NOTICES) -> drill.Told:
-    """Both ways of being away, one after the other; ``notices`` in each."""
-    symbols = [f"{coin}USDT" for coin in drill.coins(2 * notices)]
+def story(
+    world: World, away_s: float, notices: int = NOTICES, ways: tuple[bool, ...] = (False, True)
+) -> drill.Told:
+    """Ways of being away (silent or not), one after the other; ``notices`` in each."""
+    symbols = [f"{coin}USDT" for coin in drill.coins(len(ways) * notices)]
     for symbol in symbols:
         world.symbol(symbol, "2.5")
     world.person("anna", balance="100000", leverage="5", take_profit="100", amount="10")
@@ -36,8 +38,9 @@ def story(world: World, away_s: float, notices: int = NOTICES) -> drill.Told:
     try:
         world.start_trader(KESTREL_DATABASE_URL=road.url)
         drill.prepared(world, symbols)
-        told: drill.Told = {"away_s": away_s, "notices": 2 * notices}
-        for silent, some in ((False, symbols[:notices]), (True, symbols[notices:])):
+        told: drill.Told = {"away_s": away_s, "notices": len(symbols)}
+        for way, silent in enumerate(ways):
+            some = symbols[way * notices : (way + 1) * notices]
             before = len(world.rows("select 1 from orders"))
             road.cut(silent=silent)
             slowest = _notices(world, some, away_s)
@@ -52,7 +55,7 @@ def story(world: World, away_s: float, notices: int = NOTICES) -> drill.Told:
         drill.protected(world, symbols)
         drill.stored_once(world, symbols)
         rows = world.rows("select count(*), count(distinct key) from notices where title like '%새코인%'")
-        assert rows == [(2 * notices, 2 * notices)], f"notices stored: {rows}"
+        assert rows == [(len(symbols), len(symbols))], f"notices stored: {rows}"
         assert world.health()["quarantined"] == 0
         return told
     finally:
