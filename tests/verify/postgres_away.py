@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sys
 import time
+from functools import partial
 
 from shared import clock
 from tests.trader.road import Road
@@ -69,17 +70,17 @@ def _notices(world: World, symbols: list[str], away_s: float) -> float:
     for n, symbol in enumerate(symbols):
         asked = clock.monotonic_ns()
         world.notice(drill.title([symbol.removesuffix("USDT")]))
-        people = len(world.people)
-        eventually(
-            lambda symbol=symbol, people=people: drill.entries_by_symbol(world).get(symbol) == people,
-            20,
-            f"{symbol} is entered without Postgres",
-        )
+        eventually(partial(_entered, world, symbol), 20, f"{symbol} is entered without Postgres")
         slowest = max(slowest, (clock.monotonic_ns() - asked) / clock.SECOND)
         due = began + int((n + 1) * away_s / len(symbols) * clock.SECOND)
         time.sleep(max(0, due - clock.monotonic_ns()) / clock.SECOND)
     drill.protected(world, symbols)
     return slowest
+
+
+def _entered(world: World, symbol: str) -> bool:
+    """By everybody, once."""
+    return drill.entries_by_symbol(world).get(symbol) == len(world.people)
 
 
 if __name__ == "__main__":
