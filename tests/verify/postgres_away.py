@@ -47,8 +47,10 @@ def story(
             slowest = _notices(world, some, away_s)
             assert len(world.rows("select 1 from orders")) == before, "Postgres was not away"
             road.mend()
-            back_ns = clock.monotonic_ns()
+            back_ns, back_wall_ns = clock.monotonic_ns(), clock.now_ns()
             world.settled(60)
+            # The next absence has a whole lease before it only when this one's was renewed.
+            eventually(partial(_renewed, world, back_wall_ns), 30, "the leases are renewed")
             told["silent" if silent else "refused"] = {
                 "slowest_entry_s": round(slowest, 2),
                 "stored_after_s": round((clock.monotonic_ns() - back_ns) / clock.SECOND, 2),
@@ -76,6 +78,10 @@ def _notices(world: World, symbols: list[str], away_s: float) -> float:
         time.sleep(max(0, due - clock.monotonic_ns()) / clock.SECOND)
     drill.protected(world, symbols)
     return slowest
+
+
+def _renewed(world: World, since_ns: int) -> bool:
+    return bool(world.rows("select min(renewed_ns) from account_leases")[0][0] > since_ns)
 
 
 def _entered(world: World, symbol: str) -> bool:
