@@ -177,6 +177,12 @@ class TraderSettings(Section):
     journal_segment_bytes: int = Field(
         8_000_000, ge=100_000, description="bytes: a journal segment is closed at this size"
     )
+    lease_s: float = Field(
+        90.0,
+        ge=3,
+        le=3600,
+        description="seconds: entries go on so long without Postgres, and so long another installation waits after a death; renewed six times as often",
+    )
 
 
 class DatabaseSettings(Section):

@@ -58,6 +58,10 @@ SETTLE_S = 30.0
 MARKETS_S = 10.0
 #: How long a start waits for Postgres' word about whose the accounts are.
 LEASES_S = 10.0
+#: How often within a lease it is read what other installations left behind.
+TAKE_OVERS = 3
+#: How often a lease is renewed before it would run out.
+RENEWALS = 6
 COLLECT_S = 20.0
 ALARM_BEAT_S = 0.5
 WHOLE_EVERY = 30
@@ -96,7 +100,15 @@ class Trader:
         fault_point("app.replayed")
         self.tracker.attach(self.journal)
         self.known = known
-        self.leases = Leases(url, prefix, wanted=self._looked_after, on_change=self._admit)
+        lease_s = settings.trader.lease_s
+        self.leases = Leases(
+            url,
+            prefix,
+            wanted=self._looked_after,
+            on_change=self._admit,
+            ttl_s=lease_s,
+            renew_s=lease_s / RENEWALS,
+        )
         self.gateway = Gateway(
             self.tracker,
             live_enabled=settings.live,
@@ -195,20 +207,27 @@ class Trader:
         """For accounts that became ours: adopt what Postgres knows of their orders, then let them work."""
         delay_s = 0.1
         while True:
-            await self._gained.wait()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self.settings.trader.lease_s / TAKE_OVERS):
+                    await self._gained.wait()
             self._gained.clear()
-            gained = {key for key in self.directory.members if self.leases.known(key)} - self._taken_over
-            if not gained:
+            ours = {key for key in self.directory.members if self.leases.known(key)}
+            gained = ours - self._taken_over
+            if not ours:
                 continue
             try:
-                await takeover.unfinished(self._url, self.tracker, gained)
+                # Of all: one that was cut off from Postgres tells late what it left behind.
+                await takeover.unfinished(self._url, self.tracker, ours)
             except (KestrelError, psycopg.Error, OSError) as error:
-                log.warning("trader.takeover_failed", reason=str(error) or type(error).__name__)
-                await asyncio.sleep(delay_s)
-                delay_s = min(2 * delay_s, 5.0)
-                self._gained.set()
+                if gained:
+                    log.warning("trader.takeover_failed", reason=str(error) or type(error).__name__)
+                    await asyncio.sleep(delay_s)
+                    delay_s = min(2 * delay_s, 5.0)
+                    self._gained.set()
                 continue
             delay_s = 0.1
+            if not gained:
+                continue
             self._taken_over |= gained
             log.info("trader.taken_over", accounts=sorted(gained)[:20])
             self._admit()
@@ -284,16 +303,29 @@ class Trader:
 
     async def _arm(self) -> None:
         """Everything that must be true before a notice may lead to an order."""
+        parts_ms: dict[str, int] = {}
+        since_ns = self._started_ns
+
+        def passed(part: str) -> None:
+            nonlocal since_ns
+            now_ns = clock.now_ns()
+            parts_ms[part], since_ns = (now_ns - since_ns) // clock.MILLISECOND, now_ns
+
+        passed("journal")
         self.state = "waiting for the database"
         await self.directory.loaded.wait()
         await warmstart.preload(self._url, self.detector, self.known)
+        passed("database")
         if not await self._leases_asked(LEASES_S):
             log.warning("trader.leases_unknown")
+        passed("lease")
         self.state = "waiting for the exchange"
         await self._markets_loaded(MARKETS_S)
+        passed("market")
         self.state = "settling"
         if not await self._answers_in(SETTLE_S):
             log.warning("trader.armed_with_unknown_orders", count=self.tracker.in_flight())
+        passed("settling")
         self.sniper.enabled = True
         self._spawn("rehearsal", Rehearsal(self.sniper).run)
         self._spawn("upbit", self.upbit.run)
@@ -306,6 +338,7 @@ class Trader:
             "trader.armed",
             accounts=sum(len(desk.members) for desk in self.desks.values()),
             took_ms=(clock.now_ns() - self._started_ns) // clock.MILLISECOND,
+            parts_ms=parts_ms,
             journal_seq=self.journal.seq,
             repaired_bytes=self.journal.repaired_bytes,
         )

@@ -21,6 +21,7 @@ from shared.errors import KestrelError, UsageError
 from shared.rules import preferences
 from shared.rules.preferences import ListingPreferences
 from shared.vault import Credentials, TraderKeys
+from trader.patience import answered
 
 log = structlog.get_logger(__name__)
 
@@ -85,9 +86,11 @@ class Directory:
     async def _follow(self) -> None:
         connection = await AsyncConnection.connect(self._url, autocommit=True, connect_timeout=5)
         async with connection:
-            await connection.execute(f"listen {CHANNEL}")
+            with answered(connection):
+                await connection.execute(f"listen {CHANNEL}")
             while True:
-                await self.reload(connection)
+                with answered(connection):
+                    await self.reload(connection)
                 self.connected = True
                 async for _ in connection.notifies(timeout=POLL_S, stop_after=1):
                     pass

@@ -21,13 +21,13 @@ import structlog
 from psycopg import AsyncConnection, Error
 
 from shared import clock
+from trader.patience import ANSWER_S, answered
 
 log = structlog.get_logger(__name__)
 
 TTL_S = 90.0
 RENEW_S = 15.0
 _CONNECT_S = 5
-_ANSWER_S = 10.0
 _RETRY_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 _NOW = "(extract(epoch from clock_timestamp()) * 1e9)::bigint"
@@ -116,11 +116,11 @@ class Leases:
                 ) as connection:
                     while not self._over.is_set():
                         self._wake.clear()
-                        async with asyncio.timeout(_ANSWER_S):
+                        with answered(connection, ANSWER_S):
                             await self._renew(connection)
                         failures, self.last_error = 0, ""
                         await self._sleep(self._renew_s)
-                    async with asyncio.timeout(_ANSWER_S):
+                    with answered(connection, ANSWER_S):
                         await self._release(connection)
             except (Error, OSError, TimeoutError) as error:
                 if not failures:

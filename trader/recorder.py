@@ -26,6 +26,7 @@ from trader.faultpoints import fault_point
 from trader.orders import projection, records
 from trader.orders.journal import Entry, Follower, Journal
 from trader.orders.projection import POISON
+from trader.patience import answered
 from trader.positions import rows
 from trader.positions.rows import AccountSnapshot
 
@@ -114,6 +115,8 @@ class Recorder:
                 self.connected = False
                 away = connection is None or connection.closed
                 self._fault("postgres_away" if away else "failed", error, retry_s=self._delay_s)
+                with suppress(JournalError):
+                    await self._keep_house()  # the disk is looked at without Postgres too
                 await asyncio.sleep(self._delay_s)
                 self._delay_s = min(self._delay_s * 2, 5.0)
 
@@ -129,7 +132,8 @@ class Recorder:
 
     async def _work(self, connection: AsyncConnection[Any]) -> None:
         await self._part("heartbeat", connection, self._beat(connection, force=True))
-        await self._find_place(connection)
+        with answered(connection):
+            await self._find_place(connection)
         follower = Follower(self._folder, self.applied_seq)
         self.connected = True
         while True:
@@ -176,7 +180,8 @@ class Recorder:
     async def _part(self, name: str, connection: AsyncConnection[Any], work: Awaitable[None]) -> bool:
         """A part's boundary: only the loss of the connection concerns the others. False after a fault."""
         try:
-            await work
+            with answered(connection):
+                await work
         except Exception as error:
             if connection.closed:
                 raise
@@ -209,7 +214,10 @@ class Recorder:
                 return
             if entries[0].seq > self.applied_seq + 1 and self.applied_seq:
                 log.error("recorder.records_missing", after=self.applied_seq, next=entries[0].seq)
-            self.applied_seq = await projection.apply(connection, self._journal.id, entries, self._quarantine)
+            with answered(connection):
+                self.applied_seq = await projection.apply(
+                    connection, self._journal.id, entries, self._quarantine
+                )
             if any(isinstance(entry.record, records.Intent) for entry in entries):
                 fault_point("recorder.committed")
             await self._part("heartbeat", connection, self._beat(connection))

@@ -13,6 +13,7 @@ from shared.domain.order import PositionSide
 from shared.errors import DatabaseError, SchemaError
 from trader.listings.detector import LISTINGS, Detector
 from trader.orders import records
+from trader.patience import answered
 from trader.positions.rows import Held
 
 #: As many notices as the detector remembers.
@@ -65,8 +66,9 @@ async def preload(url: str, detector: Detector, known: Known) -> None:
     stored = Known()
     connection: AsyncConnection[Any]
     async with await AsyncConnection.connect(url, connect_timeout=5) as connection:
-        cursor = await connection.execute(NOTICES, {"limit": LIMIT})
-        for key, first_listed_ns, kind, symbols, seen_ns in reversed(await cursor.fetchall()):
+        with answered(connection):
+            rows = await (await connection.execute(NOTICES, {"limit": LIMIT})).fetchall()
+        for key, first_listed_ns, kind, symbols, seen_ns in reversed(rows):
             stored.add(key, first_listed_ns, NoticeKind(kind), tuple(symbols), seen_ns)
     detector.preload(stored.notices, stored.coins)
     detector.preload(known.notices, known.coins)
@@ -80,10 +82,12 @@ async def open_positions(url: str, account_id: int) -> list[Held]:
     since_ns = clock.now_ns() - 86_400 * clock.SECOND
     connection: AsyncConnection[Any]
     async with await AsyncConnection.connect(url, connect_timeout=5) as connection:
-        cursor = await connection.execute(OPEN_POSITIONS, {"account_id": account_id, "since_ns": since_ns})
+        values = {"account_id": account_id, "since_ns": since_ns}
+        with answered(connection):
+            rows = await (await connection.execute(OPEN_POSITIONS, values)).fetchall()
         return [
             Held(symbol=symbol, instrument_id=instrument_id, side=PositionSide(side), opened_ns=opened_ns)
-            for symbol, instrument_id, side, opened_ns in await cursor.fetchall()
+            for symbol, instrument_id, side, opened_ns in rows
         ]
 
 

@@ -7,6 +7,7 @@ import signal
 from decimal import Decimal
 from pathlib import Path
 
+from tests.trader.road import Road
 from tests.trader.world import World, eventually
 
 TITLE = "뉴코인(NEW) 신규 거래지원 안내 (KRW, BTC, USDT 마켓)"
@@ -72,3 +73,36 @@ def test_of_two_traders_on_one_account_one_trades_and_the_other_says_why(
     assert second.alive
     assert world.entries(anna) == 1
     assert len(world.account(anna)["plans"]) == 1
+
+
+def test_what_a_trader_that_was_cut_off_tells_late_is_protected_by_its_successor(
+    world: World, tmp_path: Path
+) -> None:
+    """It entered without Postgres, died before the take profit, and is started again under another's lease."""
+    world.symbol("NEWUSDT", "2.5")
+    anna = world.person("anna", leverage="50", take_profit="100")
+    road = Road(world.database_url)
+    other = tmp_path / "other"
+    shutil.copytree(world.home / "keys", other / "keys")
+    log = other / "logs" / "trader.log"
+    first = world.start_trader(KESTREL_DATABASE_URL=road.url, KESTREL_TRADER__LEASE_S="5")
+    world.armed("NEWUSDT")
+    world.settled()
+    fault = world.control("POST", "faults", match={"path": PROTECT}, do="drop_request")["id"]
+    road.cut()
+    world.notice(TITLE)
+    world.filled(anna)
+    first.end(signal.SIGKILL)
+    assert world.rows("select 1 from intents") == []
+
+    second = world.start_trader(KESTREL_HOME=str(other), KESTREL_TRADER__LEASE_S="5")
+    eventually(lambda: log.exists() and "trader.taken_over" in log.read_text(), 30, "the second takes over")
+    world.control("DELETE", f"faults/{fault}")
+    road.mend()
+    third = world.start_trader(KESTREL_DATABASE_URL=road.url, KESTREL_TRADER__LEASE_S="5")
+    eventually(lambda: "takeover.adopted" in log.read_text(), 30, "the second learns of the entry")
+    eventually(lambda: len(world.account(anna)["plans"]) == 1, 30, "and protects it")
+    assert world.entries(anna) == 1
+    third.end()
+    second.end()
+    road.close()

@@ -16,6 +16,7 @@ from shared.domain.order import TERMINAL, OrderState
 from trader.faultpoints import fault_point
 from trader.orders import records
 from trader.orders.tracker import Tracker
+from trader.patience import answered
 
 log = structlog.get_logger(__name__)
 
@@ -65,10 +66,11 @@ async def named(url: str, tracker: Tracker, account_id: int, ids: Collection[str
 async def _adopt(url: str, tracker: Tracker, sql: str, values: dict[str, Any]) -> int:
     connection: AsyncConnection[Any]
     async with await AsyncConnection.connect(url, connect_timeout=_CONNECT_S) as connection:
-        rows = await (await connection.execute(sql, values)).fetchall()
-        strangers = [row for row in rows if _intent(row).client_id not in tracker]
-        ids = [_intent(row).client_id for row in strangers]
-        fills = await (await connection.execute(FILLS, {"ids": ids})).fetchall() if ids else []
+        with answered(connection):
+            rows = await (await connection.execute(sql, values)).fetchall()
+            strangers = [row for row in rows if _intent(row).client_id not in tracker]
+            ids = [_intent(row).client_id for row in strangers]
+            fills = await (await connection.execute(FILLS, {"ids": ids})).fetchall() if ids else []
     if strangers:
         fault_point("takeover.read")
     for row in strangers:
