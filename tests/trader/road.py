@@ -86,7 +86,7 @@ class Road:
         self._writers -= {writer, far_writer}
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, age: int) -> None:
-        with suppress(ConnectionError):
+        with suppress(ConnectionError, asyncio.CancelledError):
             while data := await reader.read(65_536):
                 if age == self._age:
                     writer.write(data)
