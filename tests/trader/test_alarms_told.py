@@ -6,6 +6,8 @@ import shutil
 import signal
 from pathlib import Path
 
+import pytest
+
 from shared.domain.ids import client_id
 from tests.trader.world import Person, World, eventually
 
@@ -34,6 +36,7 @@ def becomes(world: World, person: Person, wanted: list[tuple[str, bool]]) -> Non
     eventually(lambda: sorted(kinds(world, person)) == sorted(wanted), 20, f"{person.name} is told {wanted}")
 
 
+@pytest.mark.soak
 def test_each_trouble_ends_in_one_clear_message_and_the_right_state(world: World, tmp_path: Path) -> None:
     world.symbol("NEWUSDT", "2.5")
     closed = world.person("anna", leverage="5", take_profit="100")

@@ -7,26 +7,32 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from tests.trader.world import ROOT, World
 from tests.verify import partition, postgres_away, restart_trader
 
 
+@pytest.mark.soak
 def test_a_restart_loses_and_doubles_nothing(world: World) -> None:
     told = restart_trader.story(world, 4, 10)
     assert told["by_hand"] == 6
 
 
+@pytest.mark.soak
 def test_entries_go_on_while_postgres_is_away_and_all_is_stored_once(world: World) -> None:
     told = postgres_away.story(world, 1.0, notices=1, ways=(False,))
     assert "refused" in told
 
 
+@pytest.mark.soak
 def test_of_two_traders_parted_by_a_lost_postgres_never_both_enter(world: World) -> None:
     told = partition.story(world, 3.0, silent=False)
     assert told["doubled"] == 0
     assert told["notices"] >= 4
 
 
+@pytest.mark.soak
 def test_on_a_full_disk_entries_stop_and_protection_goes_on() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tests.verify.disk_full"],

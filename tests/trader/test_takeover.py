@@ -7,6 +7,8 @@ import signal
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
+
 from tests.trader.road import Road
 from tests.trader.world import World, eventually
 
@@ -75,6 +77,7 @@ def test_of_two_traders_on_one_account_one_trades_and_the_other_says_why(
     assert len(world.account(anna)["plans"]) == 1
 
 
+@pytest.mark.soak
 def test_what_a_trader_that_was_cut_off_tells_late_is_protected_by_its_successor(
     world: World, tmp_path: Path
 ) -> None:

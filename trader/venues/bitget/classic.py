@@ -225,8 +225,16 @@ class Classic:
         return history.parse_positions_history(answer.body, answer.status)
 
     async def resting_protection(self, ask: Ask, symbol: str = "") -> list[PlanReport]:
-        answer = await ask(requests.protection_pending(symbol=symbol))
-        return answers.parse_plans(answer.body, answer.status).plans
+        rows, complete = await read_pages(
+            ask,
+            lambda before: requests.protection_pending(symbol=symbol, before=before),
+            _plans,
+            lambda plan: plan.order_id,
+            full=PAGE,
+        )
+        if not complete:
+            raise ProtocolError("the list of waiting trigger orders cannot be read whole")
+        return list(rows.values())
 
     async def ended_protection(self, ask: Ask, symbol: str, client_id: str) -> EndedPlan | None:
         answer = await ask(history.protection_history(symbol))
@@ -277,6 +285,11 @@ CLASSIC = Classic()
 def _fills(body: bytes, status: int) -> tuple[list[FillReport], str]:
     page = answers.parse_fills(body, status)
     return page.fills, page.end_id
+
+
+def _plans(body: bytes, status: int) -> tuple[list[PlanReport], str]:
+    page = answers.parse_plans(body, status)
+    return page.plans, page.end_id
 
 
 def _orders(body: bytes, status: int) -> tuple[list[OrderReport], str]:
