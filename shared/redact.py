@@ -44,12 +44,15 @@ _NAMED = re.compile(
     rf"({_QUOTE}?{_SPACE}{{0,4}}(?:=>|[=:]|%3D|%3A|(?<=[\"']),(?=\s?b?\\{{0,4}}[\"'])){_SPACE}{{0,4}}(?:b(?=[\"']))?)"
     rf"(?:({_QUOTE})(?:.{{0,4096}}?)(?=(?<!\\)\3|$)|(?!\[hidden)(?:(?:bearer|basic)\s)?[^\s,;&\"'}}\])<>]{{1,4096}})"
 )
+#: What stands before the host of a URL. It is looked for first: where a registered URL has a beginning in common
+#: with this one, hiding that would leave the rest of it without its shape.
+_URL = (re.compile(r"(?i)((?<=[a-z0-9])(?:://|%3A%2F%2F))[^\s\"'<>]{0,512}(?:@|%40)"), rf"\1{HIDDEN}@")
 _SHAPES: tuple[tuple[re.Pattern[str], str], ...] = (
     (
         re.compile(r"-----BEGIN [A-Z ]{0,32}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,32}-----|$)", re.DOTALL),
         HIDDEN,
     ),
-    (re.compile(r"(?i)((?<=[a-z0-9])(?:://|%3A%2F%2F))[^\s\"'<>]{0,512}(?:@|%40)"), rf"\1{HIDDEN}@"),
+    _URL,
     (
         re.compile(r"(?i)\b(cookie|authorization)(\s{0,4}:\s{0,4})(?![\s\"'])[^\r\n\"'}]{1,4096}"),
         rf"\1\2{HIDDEN}",
@@ -171,7 +174,7 @@ def text(value: str) -> str:
     """The same text without secrets; longer than :data:`MAX_TEXT` is cut."""
     if len(value) > MAX_TEXT:
         value = value[:MAX_TEXT] + f" [{len(value) - MAX_TEXT} more characters cut]"
-    value = _registry.clean(value)
+    value = _registry.clean(_URL[0].sub(_URL[1], value))
     for pattern, replacement in _SHAPES:
         value = pattern.sub(replacement, value)
     value = _NAMED.sub(rf"\1\2\3{HIDDEN}", value)

@@ -140,6 +140,14 @@ NAMED = [
 ]
 
 
+def test_a_registered_url_does_not_uncover_the_password_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redact, "_registry", redact._Registry())
+    redact.hide("postgresql://kestrel:another@127.0.0.1:5432/kestrel")
+    for shown in NAMED:
+        assert "hunter2" not in redact.text(shown)
+    assert "another" not in redact.text("postgresql://kestrel:another@127.0.0.1:5432/kestrel")
+
+
 @pytest.mark.parametrize("shown", NAMED)
 def test_what_nobody_registered_is_found_by_name_and_shape(shown: str) -> None:
     cleaned = redact.text(shown)

@@ -71,7 +71,9 @@ def test_each_trouble_ends_in_one_clear_message_and_the_right_state(world: World
     eventually(lambda: kinds(world, rivalled) == [("second_writer", False)], 10, "the rival is told")
     well = [closed, reduced, liquidated, unharmed, burst, powerless]
     eventually(
-        lambda: all("NEWUSDT" in world.health()["prepared"][str(p.account_id)] for p in well), 30, "prepared"
+        lambda: all("NEWUSDT" in world.health()["prepared"].get(str(p.account_id), ()) for p in well),
+        30,
+        "prepared",
     )
     world.control(
         "POST",

@@ -46,6 +46,7 @@ def test_without_its_journal_an_order_in_flight_is_found_and_protected(world: Wo
     assert size == Decimal(world.account(anna)["positions"][0]["total"])
 
 
+@pytest.mark.soak
 def test_of_two_traders_on_one_account_one_trades_and_the_other_says_why(
     world: World, tmp_path: Path
 ) -> None:
