@@ -18,7 +18,7 @@ from trader.venues.binance.openings import Openings
 from trader.venues.binance.signer import Signer
 from trader.venues.binance.spans import read_upward
 from trader.venues.binance.trades import parse_trades, trades_since
-from trader.venues.dialect import ApiCredentials, Ask, PrivateStream, RequestSigner, Told
+from trader.venues.dialect import Ask, PrivateStream, RequestSigner, Told
 from trader.venues.model import (
     AccountReport,
     Call,
@@ -81,17 +81,10 @@ class Usdm:
     def __init__(self) -> None:
         self._openings = Openings()
 
-    def signer(self, credentials: ApiCredentials, host: str) -> Signer:
-        return Signer(credentials, host)
-
-    def public(self, call: Call, host: str) -> bytes:
-        return requests.public(call, host)
-
-    def pace_s(self, call: Call) -> float:
-        return weights.pace_s(call)
-
-    def rest_s(self, answer: Response) -> float:
-        return weights.rest_s(answer)
+    signer = Signer
+    public = staticmethod(requests.public)
+    pace_s = staticmethod(weights.pace_s)
+    rest_s = staticmethod(weights.rest_s)
 
     # orders
 

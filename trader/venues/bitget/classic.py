@@ -8,31 +8,25 @@ import structlog
 
 from shared import clock
 from shared.domain.account import AccountKind
-from shared.domain.instrument import Instrument, Venue
-from shared.domain.order import OrderType, PositionSide, Side
+from shared.domain.instrument import Venue
 from shared.errors import ProtocolError
 from trader.net.response import Response
 from trader.venues.bitget import answers, codes, history, push, requests
 from trader.venues.bitget.forms import MARGIN_COIN, PAGE
 from trader.venues.bitget.signer import Signer
-from trader.venues.dialect import ApiCredentials, Ask, PrivateStream, RequestSigner, Told
+from trader.venues.dialect import Ask, PrivateStream, RequestSigner, Told
 from trader.venues.model import (
     AccountReport,
     Call,
     EndedPlan,
     EndedPosition,
     FillReport,
-    Force,
     MarginMode,
-    OrderAck,
     OrderReport,
     PlanReport,
     PositionMode,
     PositionReport,
-    Protection,
-    Trigger,
 )
-from trader.venues.outcome import Kind, Outcome
 from trader.venues.pages import read_pages
 
 log = structlog.get_logger(__name__)
@@ -53,11 +47,8 @@ class Classic:
     keepalive = requests.server_time()
     attaches = True
 
-    def signer(self, credentials: ApiCredentials, host: str) -> Signer:
-        return Signer(credentials, host)
-
-    def public(self, call: Call, host: str) -> bytes:
-        return requests.public(call, host)
+    signer = Signer
+    public = staticmethod(requests.public)
 
     def pace_s(self, call: Call) -> float:
         return PACE_SETTINGS_S if call.path.startswith(_SETTINGS) else PACE_S
@@ -69,79 +60,19 @@ class Classic:
 
     # orders
 
-    def place_order(
-        self,
-        instrument: Instrument,
-        *,
-        side: Side,
-        size: Decimal,
-        client_id: str,
-        position_mode: PositionMode,
-        margin_mode: MarginMode,
-        order_type: OrderType = OrderType.MARKET,
-        price: Decimal | None = None,
-        force: Force = Force.GTC,
-        reduce_only: bool = False,
-        take_profit: Decimal | None = None,
-        stop: Decimal | None = None,
-    ) -> Call:
-        return requests.place_order(
-            instrument,
-            side=side,
-            size=size,
-            client_id=client_id,
-            position_mode=position_mode,
-            margin_mode=margin_mode,
-            order_type=order_type,
-            price=price,
-            force=force,
-            reduce_only=reduce_only,
-            take_profit=take_profit,
-            stop=stop,
-        )
-
-    def place_protection(
-        self,
-        instrument: Instrument,
-        *,
-        kind: Protection,
-        position: PositionSide,
-        position_mode: PositionMode,
-        trigger_price: Decimal,
-        client_id: str,
-        trigger: Trigger = Trigger.MARK,
-    ) -> Call:
-        return requests.place_protection(
-            instrument,
-            kind=kind,
-            position=position,
-            position_mode=position_mode,
-            trigger_price=trigger_price,
-            client_id=client_id,
-            trigger=trigger,
-        )
-
-    def parse_ack(self, body: bytes, status: int, client_id: str) -> OrderAck:
-        return answers.parse_ack(body, status, client_id)
-
-    def check(self, body: bytes, status: int) -> None:
-        answers.check(body, status)
-
-    def cancel_order(self, symbol: str, *, client_id: str = "", order_id: str = "") -> Call:
-        return requests.cancel_order(symbol, client_id=client_id, order_id=order_id)
+    place_order = staticmethod(requests.place_order)
+    place_protection = staticmethod(requests.place_protection)
+    parse_ack = staticmethod(answers.parse_ack)
+    check = staticmethod(answers.check)
+    cancel_order = staticmethod(requests.cancel_order)
 
     def cancel_protection(self, plan: PlanReport) -> Call:
         assert plan.protects is not None
         return requests.cancel_protection(plan.symbol, plan.protects, [plan.order_id])
 
-    def classify(self, code: str, status: int = 200) -> Outcome:
-        return codes.classify(code, status)
-
-    def reason(self, code: str) -> Kind:
-        return codes.kind(code)
-
-    def advice(self, code: str) -> str:
-        return codes.advice(code)
+    classify = staticmethod(codes.classify)
+    reason = staticmethod(codes.kind)
+    advice = staticmethod(codes.advice)
 
     def settings(
         self, symbol: str, leverage: int, *, margin_mode: MarginMode, position_mode: PositionMode

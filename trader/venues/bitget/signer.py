@@ -1,44 +1,34 @@
 """Signing, and complete request bytes, for one key.
 
 The prehash text is ``timestamp + METHOD + path?query + body`` (milliseconds), signed with HMAC-SHA256
-and written in base64. The two states of SHA-256 after the padded key are computed once; a signature
-copies them, which takes less than half the time of ``hmac.new``.
+and written in base64.
 """
 
 from __future__ import annotations
 
 import binascii
-import hashlib
 
 import msgspec
 
-from shared.errors import UsageError
 from trader.net.request import header_value
 from trader.venues.dialect import ApiCredentials
+from trader.venues.hmac import HmacKey
 from trader.venues.model import Call
 
-_BLOCK = 64
 _GET = b"GET %b HTTP/1.1\r\n%bACCESS-TIMESTAMP: %b\r\nACCESS-SIGN: %b\r\n\r\n"
 _POST = b"POST %b HTTP/1.1\r\n%bACCESS-TIMESTAMP: %b\r\nACCESS-SIGN: %b\r\nContent-Length: %d\r\n\r\n%b"
 
 
-class Signer:
+class Signer(HmacKey):
     """Signs for one key on one host. Holds secrets: it is never printed, logged or pickled.
 
     :param host: the Host header, :attr:`Origin.authority` of the REST address.
     """
 
-    __slots__ = ("_inner", "_key", "_lines", "_outer", "_passphrase")
+    __slots__ = ("_key", "_lines", "_passphrase")
 
     def __init__(self, credentials: ApiCredentials, host: str) -> None:
-        secret = credentials.secret.encode()
-        if not secret:
-            raise UsageError("the API secret is empty")
-        if len(secret) > _BLOCK:
-            secret = hashlib.sha256(secret).digest()
-        padded = secret.ljust(_BLOCK, b"\0")
-        self._inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in padded))
-        self._outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in padded))
+        super().__init__(credentials.secret)
         self._key = header_value("the API key", credentials.key)
         self._passphrase = header_value("the API passphrase", credentials.passphrase)
         self._lines = (
@@ -50,19 +40,9 @@ class Signer:
             "User-Agent: kestrel\r\n"
         ).encode("ascii")
 
-    def __repr__(self) -> str:
-        return "Signer(...)"
-
-    def __reduce__(self) -> str:
-        raise TypeError("a signer holds secrets and is not pickled")
-
     def sign(self, text: bytes) -> bytes:
         """The signature of a prehash text, base64."""
-        inner = self._inner.copy()
-        inner.update(text)
-        outer = self._outer.copy()
-        outer.update(inner.digest())
-        return binascii.b2a_base64(outer.digest(), newline=False)
+        return binascii.b2a_base64(self.mac(text).digest(), newline=False)
 
     def get(self, path_query: str, now_ms: int) -> bytes:
         """A signed GET, ready to be written."""

@@ -15,7 +15,7 @@ import structlog
 from shared import clock
 from shared.domain.account import AccountKind
 from shared.domain.instrument import Instrument, Venue
-from shared.domain.order import OrderType, PositionSide, Side
+from shared.domain.order import PositionSide
 from shared.errors import ProtocolError, VenueRefusedError
 from trader.net.response import Response
 from trader.venues.bitget import codes
@@ -24,16 +24,14 @@ from trader.venues.bitget.answers import check, parse_ack
 from trader.venues.bitget.forms import PAGE
 from trader.venues.bitget.signer import Signer
 from trader.venues.bitget.unified import answers, push, read, requests, wire
-from trader.venues.dialect import ApiCredentials, Ask, PrivateStream, RequestSigner, Told
+from trader.venues.dialect import Ask, PrivateStream, RequestSigner, Told
 from trader.venues.model import (
     AccountReport,
     Call,
     EndedPlan,
     EndedPosition,
     FillReport,
-    Force,
     MarginMode,
-    OrderAck,
     OrderReport,
     PlanEnd,
     PlanReport,
@@ -43,7 +41,7 @@ from trader.venues.model import (
     Trigger,
 )
 from trader.venues.numbers import stamp_ns
-from trader.venues.outcome import Kind, Outcome
+from trader.venues.outcome import Kind
 from trader.venues.pages import read_pages
 
 log = structlog.get_logger(__name__)
@@ -76,11 +74,8 @@ class Unified:
     #: A quarter of the 6000 requests a minute that an address may make, at three to four requests each.
     readings_per_minute = 400
 
-    def signer(self, credentials: ApiCredentials, host: str) -> Signer:
-        return Signer(credentials, host)
-
-    def public(self, call: Call, host: str) -> bytes:
-        return public_requests.public(call, host)
+    signer = Signer
+    public = staticmethod(public_requests.public)
 
     def pace_s(self, call: Call) -> float:
         return PACE_QUESTIONS_S if call.path.startswith(_QUESTIONS) else PACE_S
@@ -92,36 +87,7 @@ class Unified:
 
     # orders
 
-    def place_order(
-        self,
-        instrument: Instrument,
-        *,
-        side: Side,
-        size: Decimal,
-        client_id: str,
-        position_mode: PositionMode,
-        margin_mode: MarginMode,
-        order_type: OrderType = OrderType.MARKET,
-        price: Decimal | None = None,
-        force: Force = Force.GTC,
-        reduce_only: bool = False,
-        take_profit: Decimal | None = None,
-        stop: Decimal | None = None,
-    ) -> Call:
-        return requests.place_order(
-            instrument,
-            side=side,
-            size=size,
-            client_id=client_id,
-            position_mode=position_mode,
-            margin_mode=margin_mode,
-            order_type=order_type,
-            price=price,
-            force=force,
-            reduce_only=reduce_only,
-            take_profit=take_profit,
-            stop=stop,
-        )
+    place_order = staticmethod(requests.place_order)
 
     def place_protection(
         self,
@@ -144,11 +110,8 @@ class Unified:
             trigger=trigger,
         )
 
-    def parse_ack(self, body: bytes, status: int, client_id: str) -> OrderAck:
-        return parse_ack(body, status, client_id)
-
-    def check(self, body: bytes, status: int) -> None:
-        check(body, status)
+    parse_ack = staticmethod(parse_ack)
+    check = staticmethod(check)
 
     def cancel_order(self, symbol: str, *, client_id: str = "", order_id: str = "") -> Call:
         del symbol
@@ -157,11 +120,8 @@ class Unified:
     def cancel_protection(self, plan: PlanReport) -> Call:
         return requests.cancel_protection(plan.order_id)
 
-    def classify(self, code: str, status: int = 200) -> Outcome:
-        return codes.classify(code, status)
-
-    def reason(self, code: str) -> Kind:
-        return codes.kind(code)
+    classify = staticmethod(codes.classify)
+    reason = staticmethod(codes.kind)
 
     def advice(self, code: str) -> str:
         return codes.advice(code)
