@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections import Counter, deque
+from collections import deque
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from shared import clock
 from trader.paper.door import Door
-from trader.paper.faces.bitget.limits import Paces, VenueLimits, connect_pace
+from trader.paper.faces.bitget.limits import Paces, VenueLimits
+from trader.paper.faces.guests import Guests
 from trader.paper.faces.outbox import Outbox
 from trader.paper.faults.dialect import BINANCE
 from trader.paper.faults.stream import Line
 from trader.paper.faults.wire import Wire
 
-MOST_CONNECTIONS = 5000
 LONGEST_FRAME = 65_536
 _MOST_PINGS = 16
 
@@ -31,11 +31,10 @@ class SocketFace(ABC):
     def __init__(self, door: Door, limits: VenueLimits) -> None:
         self.door = door
         self.limits = limits
-        self.connections: dict[Connection, None] = {}
+        self._guests: Guests[Connection] = Guests(limits)
+        self.connections = self._guests.connections
         self.dropped = 0
         self.failures = 0
-        self._connects = connect_pace(limits)
-        self._addresses: Counter[str | None] = Counter()
 
     @abstractmethod
     def connection(
@@ -44,13 +43,9 @@ class SocketFace(ABC):
         """The connection that a handshake asks for; ``None`` when there is nothing at its path."""
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        remote, most = request.remote, self.limits.ws_connections_per_ip
-        if len(self.connections) >= MOST_CONNECTIONS:
-            return web.Response(status=503, text="too many connections")
-        if self._connects.over(remote) or (most and self._addresses[remote] >= most):
-            return web.Response(status=429, text="too many connections of this address")
-        if not all(value.isascii() for value in request.headers.values()):
-            return web.Response(status=400, text="the headers of a handshake are ASCII")
+        refusal = self._guests.refusal(request)
+        if refusal is not None:
+            return refusal
         socket = web.WebSocketResponse(
             compress=False, max_msg_size=LONGEST_FRAME, timeout=2.0, autoping=False
         )
@@ -61,16 +56,7 @@ class SocketFace(ABC):
             return web.Response(status=404)
         await socket.prepare(request)
         wire.answered(101)
-        self.connections[connection] = None
-        self._addresses[remote] += 1
-        try:
-            await connection.run()
-        finally:
-            connection.forget()
-            self.connections.pop(connection, None)
-            self._addresses[remote] -= 1
-            if not self._addresses[remote]:
-                del self._addresses[remote]
+        await self._guests.host(request, connection)
         return socket
 
     async def close(self) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
 
 from aiohttp import WSCloseCode, web
 
@@ -13,15 +12,15 @@ from trader.paper.engine.accounts import Account
 from trader.paper.engine.batch import Batch
 from trader.paper.faces.bitget.connection import Connection
 from trader.paper.faces.bitget.dialect import Dialect
-from trader.paper.faces.bitget.limits import VenueLimits, connect_pace
+from trader.paper.faces.bitget.limits import VenueLimits
 from trader.paper.faces.bitget.rest import RestFace
 from trader.paper.faces.bitget.v3.ws import UnifiedSocket
 from trader.paper.faces.bitget.wsclassic import ClassicSocket
+from trader.paper.faces.guests import Guests
 from trader.paper.faults.wire import Wire
 
 log = logging.getLogger(__name__)
 
-MOST_CONNECTIONS = 5000
 LONGEST_FRAME = 65_536
 
 
@@ -35,9 +34,8 @@ class WsFace:
         self.limits = limits
         self.classic = ClassicSocket(rest)
         self.unified = UnifiedSocket(rest)
-        self._connects = connect_pace(limits)
-        self._addresses: Counter[str | None] = Counter()
-        self.connections: dict[Connection, None] = {}
+        self._guests: Guests[Connection] = Guests(limits)
+        self.connections = self._guests.connections
         self.private: dict[int, dict[Connection, None]] = {}
         self.work: set[asyncio.Task[None]] = set()
         self.dropped = 0
@@ -53,29 +51,16 @@ class WsFace:
         return await self._handle(request, self.unified)
 
     async def _handle(self, request: web.Request, dialect: Dialect) -> web.StreamResponse:
-        remote, most = request.remote, self.limits.ws_connections_per_ip
-        if len(self.connections) >= MOST_CONNECTIONS:
-            return web.Response(status=503, text="too many connections")
-        if self._connects.over(remote) or (most and self._addresses[remote] >= most):
-            return web.Response(status=429, text="too many connections of this address")
-        if not all(value.isascii() for value in request.headers.values()):
-            return web.Response(status=400, text="the headers of a handshake are ASCII")
+        refusal = self._guests.refusal(request)
+        if refusal is not None:
+            return refusal
         socket = web.WebSocketResponse(compress=False, max_msg_size=LONGEST_FRAME, timeout=2.0)
         wire = request.protocol
         assert isinstance(wire, Wire)
         await socket.prepare(request)
         wire.answered(101)
         connection = Connection(self, dialect, socket, wire)
-        self.connections[connection] = None
-        self._addresses[remote] += 1
-        try:
-            await connection.run()
-        finally:
-            connection.forget()
-            self.connections.pop(connection, None)
-            self._addresses[remote] -= 1
-            if not self._addresses[remote]:
-                del self._addresses[remote]
+        await self._guests.host(request, connection)
         return socket
 
     async def close(self) -> None:
