@@ -40,10 +40,9 @@ on conflict (account_id) do update set
 where lease.holder = excluded.holder or lease.until_ns <= {_NOW}
 returning account_id
 """  # noqa: S608  (constants)
-OTHERS = f"""
-select account_id, host, (until_ns - {_NOW}) / 1000000000 from account_leases
-where account_id = any(%(accounts)s) and holder <> %(holder)s
-"""  # noqa: S608
+OTHERS = """
+select account_id, host from account_leases where account_id = any(%(accounts)s) and holder <> %(holder)s
+"""
 RELEASE = (
     "update account_leases set until_ns = 0 where account_id = any(%(accounts)s) and holder = %(holder)s"
 )
@@ -95,7 +94,7 @@ class Leases:
 
     def known(self, account_id: int) -> bool:
         """Whether the account was ours once in this run, so that what is open of it is ours to protect."""
-        return account_id in self._until and account_id not in self.others
+        return account_id in self._until
 
     def why_not(self, account_id: int) -> str:
         """Why no entry of the account may be sent; "" = it may."""
@@ -126,6 +125,8 @@ class Leases:
                 if not failures:
                     log.warning("leases.postgres_away", error=type(error).__name__)
                 self.last_error = type(error).__name__
+                if not self._over.is_set():
+                    self._wake.clear()  # a claim cannot be served now: it must not take the pauses away
                 await self._sleep(_RETRY_S[min(failures, len(_RETRY_S) - 1)])
                 failures += 1
 
