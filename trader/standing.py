@@ -27,12 +27,11 @@ def standing(parts: Parts, accounts: Collection[int]) -> dict[tuple[int, Kind], 
     """For each account and kind the reason, or "" where all is certainly well; what is not known is left out."""
     found: dict[tuple[int, Kind], str] = {}
     leases = parts.leases
-    full = (
-        f"{parts.journal.starved or parts.journal.failed}: entries stop, protection goes on; free some space"
-    )
+    trouble = parts.journal.starved or parts.journal.failed
+    full = f"{trouble}: entries stop, protection goes on; free some space" if trouble else ""
     for account_id in accounts:
         if parts.journal.looked or parts.journal.failed:
-            found[account_id, Kind.DISK] = full if parts.journal.starved or parts.journal.failed else ""
+            found[account_id, Kind.DISK] = full
         if (other := leases.others.get(account_id)) is not None:
             found[account_id, Kind.LEASE] = f"{other.text}; nothing is done for it here"
         elif leases.known(account_id):

@@ -39,11 +39,6 @@ class Evidence(msgspec.Struct, frozen=True):
     against: str = ""
 
 
-def left_ns(order: Tracked) -> int:
-    """When the order's bytes left, at the earliest (UTC)."""
-    return order.sent.written_ns if order.sent else order.intent.created_ns
-
-
 async def examine(lane: Lane, tracker: Tracker, order: Tracked) -> Evidence:
     """Ask the venue for every trace of an order. Raises ``VenueError`` when a question fails."""
     intent = order.intent
@@ -53,7 +48,7 @@ async def examine(lane: Lane, tracker: Tracker, order: Tracked) -> Evidence:
     venue = lane.dialect
     if ended := await venue.ended_order(lane.ask, symbol, intent.client_id):
         return Evidence(*ended)
-    since_ns = left_ns(order) - SKEW_NS
+    since_ns = order.left_ns - SKEW_NS
     # Fills before orders: an order placed in between is then in the later list.
     traded, all_fills = await venue.recent_fills(lane.ask, symbol, since_ns // clock.MILLISECOND)
     orders, all_orders = await venue.recent_orders(lane.ask, symbol, since_ns // clock.MILLISECOND)

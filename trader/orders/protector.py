@@ -180,7 +180,7 @@ class Protector:
         intent = entry.intent
         case = self._cases.setdefault(intent.client_id, _Case())
         now = asyncio.get_running_loop().time()
-        filled_ns = entry.filled_ns or self._left_ns(entry)
+        filled_ns = entry.filled_ns or entry.left_ns
         if held is None or held.created_ns > filled_ns + OURS_WITHIN_NS:
             case.flat_since = case.flat_since or now
             case.flat_answers += 1
@@ -378,7 +378,7 @@ class Protector:
             self._unprotect(own)
         elif end is not None:
             self._tell(own, OrderState.CANCELED, code=end.status, text=f"the exchange says: {end.status}")
-        elif clock.now_ns() - self._left_ns(own) > OWN_SETTLE_NS:
+        elif clock.now_ns() - own.left_ns > OWN_SETTLE_NS:
             if own.state is not OrderState.LIVE:
                 self._tell(
                     own, OrderState.REJECTED, code="absent", text="the exchange does not know this order"
@@ -442,7 +442,3 @@ class Protector:
         self._tracker.update(
             records.Update(client_id=own.intent.client_id, state=state, ns=clock.now_ns(), **news)
         )
-
-    @staticmethod
-    def _left_ns(order: Tracked) -> int:
-        return order.sent.written_ns if order.sent else order.intent.created_ns

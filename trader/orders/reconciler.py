@@ -22,7 +22,7 @@ from shared.errors import JournalError, KestrelError
 from trader.faultpoints import fault_point
 from trader.lane import Lane
 from trader.orders.settler import Settler
-from trader.orders.tracker import Tracked, Tracker
+from trader.orders.tracker import Tracker
 from trader.venues.model import OrderReport
 
 log = structlog.get_logger(__name__)
@@ -117,9 +117,9 @@ class Reconciler:
         if unknown:
             try:
                 await self._recall(self._lane.account.id, unknown)
-                unknown = [
-                    each for each in unknown if each not in self._tracker and not self._recognise(each)
-                ]
+                for each in unknown:
+                    if each not in self._tracker:
+                        self._recognise(each)
             except JournalError as error:
                 log.error("reconciler.not_taken_over", account=self._lane.account.id, reason=str(error))
             unknown = [each for each in unknown if each not in self._tracker]
@@ -130,14 +130,10 @@ class Reconciler:
         missing = [
             order
             for order in self._tracker.unfinished(self._lane.account.id)
-            if order.open and order.intent.client_id not in resting and asked_ns - _left_ns(order) > YOUNG_NS
+            if order.open and order.intent.client_id not in resting and asked_ns - order.left_ns > YOUNG_NS
         ]
         for order in missing[:ASKED_AT_ONCE]:
             self._settler.watch(order)
-
-
-def _left_ns(order: Tracked) -> int:
-    return order.sent.written_ns if order.sent else order.intent.created_ns
 
 
 def _complaint(unknown: list[str]) -> str:

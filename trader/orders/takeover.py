@@ -68,13 +68,13 @@ async def _adopt(url: str, tracker: Tracker, sql: str, values: dict[str, Any]) -
     async with await AsyncConnection.connect(url, connect_timeout=_CONNECT_S) as connection:
         with answered(connection):
             rows = await (await connection.execute(sql, values)).fetchall()
-            strangers = [row for row in rows if _intent(row).client_id not in tracker]
-            ids = [_intent(row).client_id for row in strangers]
+            whole = ((_intent(row), row) for row in rows)
+            strangers = [(intent, row) for intent, row in whole if intent.client_id not in tracker]
+            ids = [intent.client_id for intent, _ in strangers]
             fills = await (await connection.execute(FILLS, {"ids": ids})).fetchall() if ids else []
     if strangers:
         fault_point("takeover.read")
-    for row in strangers:
-        intent = _intent(row)
+    for intent, row in strangers:
         mine = [records.Fill(**_fill(fill)) for fill in fills if fill[0] == intent.client_id]
         tracker.adopt(
             intent, _sent(intent.client_id, row), _update(intent.client_id, row), mine, protected=row[13]

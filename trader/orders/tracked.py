@@ -60,6 +60,11 @@ class Tracked(msgspec.Struct, kw_only=True):
         return self.state in (OrderState.REJECTED, OrderState.DENIED) and self.code in PRESUMED_CODES
 
     @property
+    def left_ns(self) -> int:
+        """When its bytes left, at the earliest (UTC)."""
+        return self.sent.written_ns if self.sent else self.intent.created_ns
+
+    @property
     def group(self) -> tuple[int, str, int]:
         """The entry and everything that belongs to it."""
         return self.intent.account_id, self.intent.cause, self.intent.leg
