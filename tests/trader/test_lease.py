@@ -182,3 +182,28 @@ async def test_an_account_that_comes_later_is_claimed_when_it_is_told(
         trader.leases.claim()
         await until(lambda: all(trader.may()))
         assert trader.changes == 1
+
+
+async def test_a_claim_while_postgres_is_away_does_not_take_the_pauses_away(
+    road: Road, accounts: list[int]
+) -> None:
+    pauses: list[bool] = []
+    enough = asyncio.Event()
+
+    class Watched(Leases):
+        async def _sleep(self, seconds: float) -> None:
+            pauses.append(self._wake.is_set())
+            if len(pauses) == 3:
+                enough.set()
+            await asyncio.sleep(0)
+
+    url = road.url
+    await road.cut()
+    leases = Watched(url, "aaaa", wanted=lambda: accounts, on_change=lambda: None)
+    leases.claim()
+    task = asyncio.create_task(leases.run())
+    await asyncio.wait_for(enough.wait(), 10)
+    leases.stop()
+    await asyncio.wait_for(task, 10)
+    await road.mend()
+    assert pauses[:3] == [False, False, False]
